@@ -1,0 +1,87 @@
+/* A pod: one node id with its volume, address, clock and lives (process lives of a protocol node).
+ *
+ * Not modelled: container images, probes other than readiness, scheduling pressure. A pod's address
+ * is new with each rescheduling; its raft id lives in its volume. */
+#ifndef REPLISIM_SIM_POD_H
+#define REPLISIM_SIM_POD_H
+
+#include "sim/world.h"
+
+enum sim_pod_state { SIM_POD_DOWN, SIM_POD_BOOTING, SIM_POD_UP, SIM_POD_STOPPING, SIM_POD_PAUSED };
+
+struct rp_node;
+
+struct rp_view sim_pod_id(const struct sim_pod *pod);
+struct rp_view sim_pod_role(const struct sim_pod *pod);
+struct rp_view sim_pod_zone(const struct sim_pod *pod);
+struct rp_view sim_pod_address(const struct sim_pod *pod); /* of the present or last life */
+enum rp_release sim_pod_release(const struct sim_pod *pod);
+enum sim_pod_state sim_pod_state(const struct sim_pod *pod);
+bool sim_pod_is_up(const struct sim_pod *pod); /* a process runs: booting, up, paused, stopping */
+bool sim_pod_is_ready(const struct sim_pod *pod);
+uint64_t sim_pod_life(const struct sim_pod *pod);  /* 1 for the first */
+struct rp_node *sim_pod_node(struct sim_pod *pod); /* NULL when down */
+struct sim_world *sim_pod_world(struct sim_pod *pod);
+bool sim_pod_is_gone(
+    const struct sim_pod *pod); /* replaced by a new identity: never starts again */
+
+/* Completion of something that takes virtual time. Comes from an event, exactly once; error 0, or
+ * RP_ERR_STOPPED when the node died first, RP_ERR_CANCELLED when the story was dropped. */
+struct sim_wait {
+    void (*done)(void *context, int error);
+    void *context;
+};
+
+/* SIGTERM, ordered shutdown, SIGKILL after the grace. Down already: done at once (as an event). */
+void sim_pod_stop(struct sim_pod *pod, rp_time_ns grace_ns, const struct sim_wait *wait);
+/* host: power loss, unsynced writes may be lost; else SIGKILL, its writes stay. At once. */
+void sim_pod_kill(struct sim_pod *pod, bool is_host);
+/* Boots from its disk; returns at once. Up already: nothing. */
+void sim_pod_start(struct sim_pod *pod);
+void sim_pod_set_release(struct sim_pod *pod, enum rp_release release); /* from the next life on */
+RP_MUST_USE int sim_pod_set_config(struct sim_pod *pod, const struct rp_config *config);
+void sim_pod_pause(struct sim_pod *pod, rp_time_ns duration_ns);
+
+struct sim_replace_spec {
+    bool is_new_identity;
+    bool is_volume_lost;
+    bool is_address_kept;
+    rp_time_ns grace_ns; /* 0: killed */
+    rp_time_ns start_delay_ns;
+    bool has_release;
+    enum rp_release release;
+    const struct rp_config *config; /* or NULL */
+};
+/* Stops the pod and schedules its successor; gives the successor (the same pod, or a new one for a
+ * new identity) at once, before it has booted. */
+RP_MUST_USE int sim_pod_replace(struct sim_pod *pod, const struct sim_replace_spec *spec,
+                                struct sim_pod **successor_out);
+
+/* The node's wall clock against true time; drift acts on its monotonic clock too. */
+void sim_pod_clock(struct sim_pod *pod, const int64_t *skew_ns, const int64_t *drift_ppm,
+                   const int64_t *jump_ns);
+
+/* Truth about its disk, verified by content. */
+bool sim_pod_has(struct sim_pod *pod, struct rp_view path);
+bool sim_pod_holds_all(struct sim_pod *pod);
+/* Visible names in order, after `cursor`; borrowed until the next event. */
+size_t sim_pod_files(struct sim_pod *pod, struct rp_view cursor, struct rp_view *paths_out,
+                     size_t max);
+/* Behind the node's back. Errors: RP_ERR_NOT_FOUND. */
+RP_MUST_USE int sim_pod_remove(struct sim_pod *pod, struct rp_view path);
+enum sim_corruption { SIM_CORRUPT_FLIP, SIM_CORRUPT_TRUNCATE, SIM_CORRUPT_ZERO, SIM_CORRUPT_SWAP };
+RP_MUST_USE int sim_pod_corrupt(struct sim_pod *pod, struct rp_view path, enum sim_corruption kind);
+/* A file that nobody registered, put on its disk (off-manifest tests). */
+RP_MUST_USE int sim_pod_put(struct sim_pod *pod, struct rp_view path, uint64_t size_bytes);
+
+/* The puller's counters, by the names of behaviour.md 7.7; all lives added up. */
+struct sim_counter {
+    const char *name;
+    uint64_t value;
+};
+size_t sim_pod_counters(struct sim_pod *pod, struct sim_counter *counters_out, size_t max);
+/* Events of the present life, start-up included; and a stop or kill at the k-th. */
+uint64_t sim_pod_event_count(const struct sim_pod *pod);
+void sim_pod_at_event(struct sim_pod *pod, uint64_t event_number, bool is_kill);
+
+#endif

@@ -1,0 +1,56 @@
+/* Property checkers: they watch from outside (observers, truth) and report violations by the stable
+ * names of invariants.md. "Checked at every event" means on the observation that can break it. */
+#ifndef REPLISIM_SIM_PROPERTY_H
+#define REPLISIM_SIM_PROPERTY_H
+
+#include "protocol/types.h"
+
+struct sim_world;
+
+/* X(name, text, about): the properties checked in this build, in the order of invariants.md. */
+#define SIM_PROPERTY_TABLE(X)                                                                      \
+    X(SIM_PROP_INTACT_BYTES, "intact-bytes",                                                       \
+      "a visible file has exactly the bytes of the version it was published for")                  \
+    X(SIM_PROP_ATOMIC_PUBLISH, "atomic-publish",                                                   \
+      "a final name appears in one step, after all bytes came and the whole hash was compared")    \
+    X(SIM_PROP_SERVE_MANIFEST_ONLY, "serve-manifest-only",                                         \
+      "body bytes are sent only for a path in the server's own manifest and visible in its store") \
+    X(SIM_PROP_PUBLISH_CURRENT, "publish-current",                                                 \
+      "what is published is the version that the manifest holds at that moment")                   \
+    X(SIM_PROP_MANIFEST_AGREEMENT, "manifest-agreement",                                           \
+      "nodes with the same applied index have equal manifests, LSNs included")                     \
+    X(SIM_PROP_SINGLE_FLIGHT, "single-flight", "at most one active pull for a node and path")      \
+    X(SIM_PROP_OUTCOME_ACCOUNTING, "outcome-accounting",                                           \
+      "every accepted announcement ends in exactly one outcome, and the counters say so")          \
+    X(SIM_PROP_MISMATCH_STOPS_ATTEMPT, "mismatch-stops-attempt",                                   \
+      "after a checksum mismatch no other candidate is contacted within the same attempt")         \
+    X(SIM_PROP_QUERY_COMPLETE, "query-complete",                                                   \
+      "a node that reports ready holds everything that its catch-up owes, intact")                 \
+    X(SIM_PROP_NO_REPLAY, "no-replay",                                                             \
+      "one signed tuple is accepted at most once in a server's life")                              \
+    X(SIM_PROP_FRESHNESS_WINDOW, "freshness-window",                                               \
+      "a timestamp is accepted only within 300 seconds of the server's wall clock")                \
+    X(SIM_PROP_RETRY_BUDGET, "retry-budget",                                                       \
+      "dials of a pull stay within attempts times distinct candidates; self is never one")         \
+    X(SIM_PROP_CONVERGES, "converges",                                                             \
+      "every file with an honest holder reaches every node in bounded time")                       \
+    X(SIM_PROP_BECOMES_READY, "becomes-ready", "a node that holds all it owes reports ready")      \
+    X(SIM_PROP_STAYS_READY, "stays-ready", "once ready, a node stays ready until it stops")        \
+    X(SIM_PROP_REGISTERS_ALL, "registers-all",                                                     \
+      "every file flushed by a node that did not crash is in the manifest")                        \
+    X(SIM_PROP_STOPS_IN_TIME, "stops-in-time", "an orderly stop completes within 9 seconds")       \
+    X(SIM_PROP_NO_LEAKS, "no-leaks",                                                               \
+      "at rest only what live objects account for is held; after the stop nothing is")             \
+    X(SIM_PROP_CONSENSUS_SAFE, "consensus-safe", "at most one leader in a term")                   \
+    X(SIM_PROP_LIVENESS, "liveness", "the story returned in time and no wait timed out")           \
+    X(SIM_PROP_SCENARIO_CHECK, "scenario-check", "the scenario's own checks held")
+
+#define SIM_PROPERTY_ENUM(name, text, about) name,
+enum sim_property { SIM_PROPERTY_TABLE(SIM_PROPERTY_ENUM) SIM_PROPERTY_COUNT };
+#undef SIM_PROPERTY_ENUM
+
+const char *sim_property_name(enum sim_property property);
+const char *sim_property_about(enum sim_property property);
+bool sim_property_parse(struct rp_view name, enum sim_property *property_out);
+
+#endif

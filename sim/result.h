@@ -1,0 +1,81 @@
+/* What a run says of itself: result.json (contract: docs/results.md) and the numbers behind it. */
+#ifndef REPLISIM_SIM_RESULT_H
+#define REPLISIM_SIM_RESULT_H
+
+#include <stdio.h>
+
+#include "sim/trace.h"
+
+struct sim_world;
+
+enum sim_verdict { SIM_VERDICT_PASS, SIM_VERDICT_FAIL, SIM_VERDICT_ERROR };
+
+struct sim_violation {
+    char *property;
+    uint64_t time_ns; /* virtual, since time 0 */
+    char *node;
+    char *place; /* checker, role and protocol state; no ids, times or seeds */
+    char *detail;
+    bool is_tolerated; /* an accepted exception of the violating node's release */
+};
+
+/* One file on one node that did not make it. */
+struct sim_lag_sample {
+    struct rp_view node_id, path;
+    double committed_s; /* virtual time of the registration's commit */
+    double lag_s;       /* < 0: never held by the end */
+};
+
+struct sim_lag_summary {
+    uint64_t count, unbounded;
+    double p50_s, p90_s, p99_s, max_s; /* over the bounded ones; 0 when there are none */
+};
+
+struct sim_metric_summary {
+    char *name;
+    uint64_t count;
+    double last, max;
+};
+
+struct sim_node_counters {
+    char *node;
+    struct {
+        const char *name;
+        uint64_t value;
+    } counters[32];
+    size_t counter_count;
+};
+
+/* All strings owned by the result. */
+struct sim_result {
+    char *scenario; /* set by the caller of the run */
+    uint64_t seed;
+    enum sim_verdict verdict;
+    char *error; /* of verdict `error`, else NULL */
+    struct sim_fingerprint fingerprint;
+    double virtual_seconds, wall_seconds; /* wall: set by the CLI */
+    uint64_t events, nodes, files, bytes_replicated, bytes_hashed;
+    struct sim_violation *violations;
+    size_t violation_count;
+    char **reached;
+    size_t reached_count;
+    struct sim_lag_summary lag;
+    struct sim_metric_summary *metrics;
+    size_t metric_count;
+    struct sim_node_counters *counters;
+    size_t counters_count;
+    char *params_json; /* one JSON object, set by the caller */
+    char *repeat;      /* the command that repeats the run, set by the caller */
+    bool is_closing_short;
+};
+
+/* Borrowed from the world. */
+struct sim_result *sim_world_result(struct sim_world *world);
+/* Applies `expect`: what is tolerated, and whether the awaited violation was seen (cli). */
+
+/* One JSON object on one line, keys as in cli.md. Errors: RP_ERR_NOMEM, RP_ERR_IO. */
+RP_MUST_USE int sim_result_write_json(const struct sim_result *result, FILE *file);
+/* lag.csv: node,path,committed_s,lag_s ("" when unbounded), sorted by commit, node, path. */
+RP_MUST_USE int sim_world_write_lag_csv(struct sim_world *world, FILE *file);
+
+#endif

@@ -1,0 +1,54 @@
+/* What users of the cluster do: flushes, rewrites, deletes, compactions. The node under it hashes
+ * the body it was given, stores it, and queues the registration, as the flush path of the reference
+ * does; bodies are made from the seed (sim/body.h) or read from real files. */
+#ifndef REPLISIM_SIM_WORKLOAD_H
+#define REPLISIM_SIM_WORKLOAD_H
+
+#include "sim/pod.h"
+
+struct sim_flush_spec {
+    uint64_t file_count;         /* ignored with `from_paths` */
+    struct sim_range size_bytes; /* drawn for each file */
+    struct sim_range every_ns;   /* low == high == 0: one after another at once */
+    const char *database, *measurement;
+    struct rp_view path; /* empty: named from database, measurement, time and number */
+    bool is_sparse;
+    /* Real files: names on the real disk, in order, with the base name each is flushed under. */
+    const char *const *from_paths;
+    const char *const *from_names;
+    size_t from_count;
+};
+
+/* Paths that were stored and queued for registration, in order. */
+struct sim_flush_result {
+    struct rp_view *paths;
+    size_t path_count;
+};
+
+struct sim_flush_wait {
+    /* Exactly once, from an event; the result is borrowed for the call. error: 0, RP_ERR_STOPPED
+     * when the node died first (with what was stored), RP_ERR_IO, RP_ERR_NO_SPACE. */
+    void (*done)(void *context, int error, const struct sim_flush_result *result);
+    void *context;
+};
+
+/* Errors, at once: RP_ERR_INVALID, RP_ERR_IO (a real file cannot be read; `note_out`). */
+RP_MUST_USE int sim_workload_flush(struct sim_pod *pod, const struct sim_flush_spec *spec,
+                                   const struct sim_flush_wait *wait, char note_out[160]);
+
+/* A command as a member with the secret may send it: answered as the wire would. */
+struct sim_propose_result {
+    int error;          /* 0: ok */
+    const char *status; /* "ok" or "error" */
+    const char *code;   /* wire.md 7, "" when ok */
+    const char *text;
+};
+struct sim_propose_wait {
+    void (*done)(void *context, const struct sim_propose_result *result);
+    void *context;
+};
+/* DeleteFile through consensus, proposed by whichever node leads or forwards. */
+void sim_workload_delete(struct sim_world *world, struct rp_view path, struct rp_view reason,
+                         const struct sim_propose_wait *wait);
+
+#endif

@@ -1,0 +1,163 @@
+/* One simulation, owner of everything in it: the event queue, network, disks, pods, truth, checkers
+ * and result. No globals: ten worlds can live in one process.
+ *
+ * A run: set-up (the cluster boots and joins before virtual time 0, by the ordinary handshakes), the
+ * story (a scenario, or a C test), then closing: weak heal and rest, rolling restart and rest, stop
+ * of everything, with the checks of invariants.md after each. */
+#ifndef REPLISIM_SIM_WORLD_H
+#define REPLISIM_SIM_WORLD_H
+
+#include "protocol/config.h"
+#include "protocol/release.h"
+#include "protocol/types.h"
+#include "sim/event_queue.h"
+#include "sim/rng.h"
+#include "sim/trace.h"
+
+struct sim_world;
+struct sim_pod;
+
+/* ---- What a scenario's table says ------------------------------------------------------------ */
+
+enum sim_consensus_kind { SIM_CONSENSUS_RAFT, SIM_CONSENSUS_IDEAL };
+enum sim_closing { SIM_CLOSING_FULL, SIM_CLOSING_SHORT };
+
+struct sim_network_spec {
+    struct sim_range latency_ns;    /* one way */
+    uint64_t bandwidth_bytes_per_s; /* of a node's link, each direction */
+    sim_chance loss;
+};
+
+struct sim_storage_spec {
+    uint64_t read_bytes_per_s, write_bytes_per_s;
+    struct sim_range latency_ns; /* an operation */
+    uint64_t capacity_bytes;
+};
+
+/* Exceptions by node id; unset members keep the cluster's. */
+struct sim_node_spec {
+    char *id;
+    bool has_release;
+    enum rp_release release;
+    struct rp_config *config; /* or NULL */
+    char *zone;               /* or NULL */
+};
+
+struct sim_cluster_spec {
+    char *name;
+    char *leader; /* node id, or NULL: writer-1 */
+    uint32_t writer_count, reader_count, compactor_count;
+    enum sim_consensus_kind consensus;
+    struct sim_range consensus_delay_ns; /* ideal only */
+    uint32_t voter_max;
+    struct rp_config config;
+    enum rp_release release;
+    struct sim_node_spec *exceptions;
+    size_t exception_count;
+    bool is_tls;
+    bool has_clustering_license;
+};
+
+struct sim_world_spec {
+    uint64_t seed;
+    struct sim_cluster_spec cluster;
+    struct sim_network_spec network;
+    struct sim_storage_spec storage;
+    enum sim_closing closing;
+    rp_time_ns limit_ns;             /* of the story, in virtual time; default 30 min */
+    uint64_t shared_permutation_key; /* 0: first in, first out */
+};
+
+/* The defaults of scenario-api.md: 1 writer, 3 readers, raft, 5 voters, `current`, 200us..2ms,
+ * 10 Gbit/s, no loss, 2 GiB/s and 1 GiB/s, 50us..200us, 1 TiB. Owns its strings. */
+RP_MUST_USE int sim_world_spec_init(struct sim_world_spec *spec);
+void sim_world_spec_clear(struct sim_world_spec *spec);
+
+/* ---- Life ------------------------------------------------------------------------------------ */
+
+/* What drives the world between time 0 and closing. Implemented by sim/script and by C tests. */
+struct sim_story {
+    void *context;
+    void (*begin)(void *context);   /* at time 0, as an event */
+    void (*instant)(void *context); /* after the last event of each instant; may be NULL */
+    void (*event)(void *context);   /* after every event; NULL unless `always` is in use */
+    void (*dropped)(void *context); /* the story ended or ran out of time: let go of everything */
+};
+
+/* Errors: RP_ERR_NOMEM, RP_ERR_INVALID; `note_out` (160 bytes) then says what is wrong. */
+RP_MUST_USE int sim_world_new(const struct sim_world_spec *spec, struct sim_world **world_out,
+                              char note_out[160]);
+void sim_world_free(struct sim_world *world);
+
+/* Set-up, story, closing; then the result is complete (sim/result.h). Errors: RP_ERR_TIMEOUT when
+ * the cluster did not become ready in set-up (`note_out`), else 0 whatever the verdict. */
+RP_MUST_USE int sim_world_run(struct sim_world *world, const struct sim_story *story,
+                              char note_out[160]);
+/* The story returned; closing begins after this event. */
+void sim_world_story_done(struct sim_world *world);
+/* The script stopped with an error (verdict `error`): the run ends at once. Text is copied. */
+void sim_world_story_error(struct sim_world *world, const char *text);
+/* Set from a signal handler or a --timeout watch: the loop ends at the next event. */
+void sim_world_interrupt(struct sim_world *world);
+
+/* Property `liveness` or `scenario-check`; the run goes on. Text is copied. */
+void sim_world_fail(struct sim_world *world, const char *property, struct rp_view node_id,
+                    const char *place, const char *detail);
+
+/* ---- Time and events for the story ----------------------------------------------------------- */
+
+/* Virtual nanoseconds since time 0; 0 during set-up. */
+rp_time_ns sim_world_now(const struct sim_world *world);
+/* Runs `run` at a virtual time as an event of kind SIM_EVENT_STORY. */
+sim_event sim_world_at(struct sim_world *world, rp_time_ns at_ns, sim_event_fn run, void *context,
+                       uint64_t argument);
+void sim_world_cancel(struct sim_world *world, sim_event event);
+uint64_t sim_world_seed(const struct sim_world *world);
+
+/* ---- Nodes ----------------------------------------------------------------------------------- */
+
+/* In order of birth. A pod object lives as long as the world; a node id is one pod from life to
+ * life. NULL: unknown id. */
+struct sim_pod *sim_world_pod(struct sim_world *world, struct rp_view node_id);
+size_t sim_world_pod_count(const struct sim_world *world);
+struct sim_pod *sim_world_pod_at(struct sim_world *world, size_t index);
+/* The pod that leads by consensus and is up; NULL: none. */
+struct sim_pod *sim_world_leader(struct sim_world *world);
+/* The lowest writer that is up, whatever leads; NULL: none. */
+struct sim_pod *sim_world_primary_writer(struct sim_world *world);
+
+struct sim_add_spec {
+    const char *role; /* "writer", "reader", "compactor" */
+    const char *id;   /* NULL: next of its role */
+    bool has_release;
+    enum rp_release release;
+    const struct rp_config *config; /* or NULL: the cluster's */
+    const char *zone;               /* or NULL */
+};
+/* A new pod on an empty volume; it boots by itself. Errors: RP_ERR_INVALID (id taken). */
+RP_MUST_USE int sim_world_add(struct sim_world *world, const struct sim_add_spec *spec,
+                              struct sim_pod **pod_out);
+
+/* ---- Judgements over the cluster (truth, not the nodes' own view) ----------------------------- */
+
+/* Every live node holds every file of the committed manifest, intact, and is idle. O(1): kept up
+ * to date by the observers. Paused nodes do not count. */
+bool sim_world_is_settled(struct sim_world *world);
+/* Text for a failed settle: what is missing where, files without an honest holder by name. */
+void sim_world_unsettled_text(struct sim_world *world, char *text_out, size_t text_bytes);
+
+struct sim_manifest_row {
+    struct rp_view path, sha256, origin_node_id;
+    int64_t size_bytes;
+    uint64_t lsn;
+};
+/* The committed manifest in path order, borrowed until the next event. */
+size_t sim_world_manifest(struct sim_world *world, size_t from, struct sim_manifest_row *rows_out,
+                          size_t max);
+
+/* A sample of a scenario's own metric, and a state worth reaching. Names are copied. */
+void sim_world_metric(struct sim_world *world, const char *name, double value);
+void sim_world_reached(struct sim_world *world, const char *name);
+void sim_world_log(struct sim_world *world, struct rp_view node_id, const char *text);
+
+#endif
