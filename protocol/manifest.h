@@ -6,6 +6,7 @@
 #ifndef REPLISIM_PROTOCOL_MANIFEST_H
 #define REPLISIM_PROTOCOL_MANIFEST_H
 
+#include "protocol/chunk.h"
 #include "protocol/command.h"
 #include "protocol/entry_pool.h"
 #include "protocol/release.h"
