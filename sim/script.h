@@ -1,0 +1,83 @@
+/* Scenarios: one Lua file declares a cluster and tells a story; this room runs it in a world.
+ *
+ * The Lua that a scenario sees is a sandbox: bounded in instructions, memory and library work, and
+ * deterministic (docs/scenario-api.md). Nothing here prints or exits; the CLI does.
+ *
+ * A run holds one Lua state and one world, and no globals: many can live in one process. */
+#ifndef REPLISIM_SIM_SCRIPT_H
+#define REPLISIM_SIM_SCRIPT_H
+
+#include <stdio.h>
+
+#include "sim/expect.h"
+#include "sim/result.h"
+
+struct sim_world;
+
+#define SCRIPT_TEXT_MAX 1024
+
+/* What the user asked for on the command line; all borrowed for the call. */
+struct script_options {
+    const char *path;        /* of the scenario; also the place of the files it names */
+    const char *const *sets; /* each "key=value", as after --set */
+    size_t set_count;
+    uint64_t seed;
+    uint64_t permutation_key; /* of simultaneous events; 0: first in, first out */
+    FILE *log;                /* `print` and the world's log lines; NULL: dropped */
+    /* With the new world, before its first event: attach a trace, remember it for an interrupt.
+     * NULL: nothing. And with the same world once it has come to its end. */
+    void *watch_context;
+    void (*world_begins)(void *watch_context, struct sim_world *world);
+    void (*world_ends)(void *watch_context, struct sim_world *world);
+};
+
+/* How a run ended; the values are the exit codes of the command line. */
+enum script_end {
+    SCRIPT_END_PASS = 0,  /* all held, or what was expected was seen */
+    SCRIPT_END_FAIL = 1,  /* a property failed */
+    SCRIPT_END_ERROR = 2, /* the file, a parameter or the script is wrong */
+    SCRIPT_END_BROKEN = 3 /* the program itself failed: out of memory, the cluster never booted */
+};
+
+struct script;
+
+struct script_outcome {
+    enum script_end end;
+    char error[SCRIPT_TEXT_MAX]; /* END_ERROR and END_BROKEN: "file:line: what", else "" */
+    bool is_run;                 /* an event ran: else nothing may be written to output files */
+    char *scenario;              /* owned; the file's `name`, NULL when it could not be read */
+    char *params_json;           /* owned; one JSON object in key order, or NULL */
+    char *repeat;                /* owned; the command line that repeats this run, never NULL */
+    struct sim_expect expect;
+    struct sim_result *result; /* borrowed from `world`; NULL unless is_run. Names, parameters,
+                                  repeat line, verdict and error are filled in */
+    struct sim_world *world;   /* owned; for sim_world_write_lag_csv and the trace */
+    struct script *script;     /* owned */
+};
+
+/* Loads the file, builds its world, runs it to the end and judges it by `expect`. The outcome is
+ * valid whatever is returned, and is cleared by the caller. Errors: RP_ERR_NOMEM, nothing else:
+ * whatever is wrong with the scenario is told in the outcome. */
+RP_MUST_USE int script_run_file(const struct script_options *options,
+                                struct script_outcome *outcome_out);
+void script_outcome_clear(struct script_outcome *outcome);
+
+/* What a scenario says about itself, without a run: `list scenarios`, and unique names in a sweep. */
+struct script_about {
+    char *name, *about; /* owned; NULL: absent */
+    int64_t phase;      /* 0: absent */
+    char *params_json;  /* owned; the defaults */
+    char error[SCRIPT_TEXT_MAX];
+};
+/* Errors: RP_ERR_INVALID (`error` tells, with file and line), RP_ERR_NOMEM. */
+RP_MUST_USE int script_read_about(const char *path, struct script_about *about_out);
+void script_about_clear(struct script_about *about);
+
+/* Bounds of a script, for `describe limits`. */
+#define SCRIPT_INSTRUCTIONS_MAX UINT64_C(50000000) /* without sleeping */
+#define SCRIPT_MEMORY_BYTES_MAX (UINT64_C(256) << 20)
+#define SCRIPT_FILE_COUNT_MAX   1000000u
+#define SCRIPT_NODE_COUNT_MAX   2000u
+#define SCRIPT_STRING_BYTES_MAX (UINT64_C(64) << 20) /* one string made by the library */
+
+#endif
