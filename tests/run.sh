@@ -1,0 +1,63 @@
+#!/bin/sh
+# Installs what is missing, builds with warnings as errors and runs every test.
+#
+# usage: sh tests/run.sh [--sanitize | --clang] [CTEST OPTION...]
+#   --sanitize  the same tests under AddressSanitizer and UndefinedBehaviorSanitizer
+#   --clang     the same tests, built by clang
+# The last line says "N passed, N failed"; the exit code is 0 only when none failed.
+set -eu
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root"
+. sim/setup.sh
+
+preset=check
+case ${1:-} in
+--sanitize) preset=asan && shift ;;
+--clang) preset=clang && shift ;;
+-h | --help)
+    sed -n '2,7s/^# \{0,1\}//p' "$0"
+    exit 0
+    ;;
+esac
+
+# shellcheck disable=SC2086 # lists of words
+setup_packages $setup_build_packages $setup_test_packages
+jobs=$(setup_jobs)
+cmake --preset "$preset"
+cmake --build --preset "$preset" -j "$jobs"
+
+# faketime, locale and settings of the user must not decide what the tests see.
+unset NO_COLOR REPLISIM_SHARDS JOB_COMPLETION_INDEX LD_PRELOAD ARC_CLUSTER_SHARED_SECRET
+LC_ALL=C
+TZ=UTC
+export LC_ALL TZ
+
+# Benches measure; a sanitizer changes what they would measure, and slow tests are slower still.
+left_out='^$'
+if [ "$preset" = asan ]; then
+    left_out='slow|bench'
+fi
+report=$root/build/$preset/tests.xml
+rm -f "$report"
+status=0
+ctest --test-dir "build/$preset" -j "$jobs" --output-on-failure --no-tests=error \
+    -LE "$left_out" --output-junit "$report" "$@" || status=$?
+
+count()
+{
+    sed -n "s/.*<testsuite.*//;s/^[[:space:]]*$1=\"\([0-9]*\)\".*/\1/p" "$report" | head -n 1
+}
+if [ -f "$report" ]; then
+    total=$(count tests)
+    failed=$(count failures)
+    skipped=$(($(count skipped) + $(count disabled)))
+    if [ "$skipped" -gt 0 ]; then
+        echo "$skipped skipped"
+    fi
+    echo "$((total - failed - skipped)) passed, $failed failed"
+else
+    echo "0 passed, 1 failed"
+    [ "$status" -ne 0 ] || status=1
+fi
+exit "$status"
