@@ -8,6 +8,7 @@
 #define REPLISIM_PROTOCOL_MESSAGE_H
 
 #include "protocol/buffer.h"
+#include "protocol/json.h"
 #include "protocol/release.h"
 #include "protocol/types.h"
 
@@ -24,20 +25,6 @@ enum rp_message_type {
     RP_MSG_FETCH_FILE_ACK = 0x21,
     RP_MSG_FORWARD_APPLY = 0x30,
     RP_MSG_FORWARD_APPLY_ACK = 0x31
-};
-
-/* wire.md 4.6. The zero time is 0001-01-01T00:00:00Z: unix_s = RP_TIME_ZERO_UNIX_S. */
-#define RP_TIME_ZERO_UNIX_S (INT64_C(-62135596800))
-struct rp_wall_time {
-    int64_t unix_s;
-    int32_t nsec;
-    int32_t offset_s; /* zone, seconds east of UTC */
-};
-
-/* wire.md 4.5, 4.7: absent (JSON null) and empty are different. */
-struct rp_bytes {
-    struct rp_view view;
-    bool is_present;
 };
 
 struct rp_join_request {
