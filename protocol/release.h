@@ -62,6 +62,12 @@ enum rp_ready_rule { RP_READY_UP, RP_READY_WALK_DONE, RP_READY_SETTLED, RP_READY
 /* behaviour.md 2, 3 */
 enum rp_registration { RP_REGISTER_ONCE, RP_REGISTER_UNTIL_SEEN };
 enum rp_follower_proposals { RP_FOLLOWER_DROPS, RP_FOLLOWER_FORWARDS };
+/* behaviour.md 3: nonce, timestamp and MAC are made before or after the wait for the connection. */
+enum rp_forward_stamp { RP_FORWARD_STAMP_AT_SUBMIT, RP_FORWARD_STAMP_AT_SEND };
+/* Does the forwarder notice that the leader closed the idle connection? If not, the next request
+ * fails on it. */
+enum rp_forward_idle { RP_FORWARD_IDLE_CLOSE_UNSEEN, RP_FORWARD_IDLE_CLOSE_SEEN };
+#define RP_FORWARDED(type) (1u << (type))
 /* behaviour.md 5.3: what an orderly stop's leave does to membership. */
 enum rp_leave_rule { RP_LEAVE_REMOVES, RP_LEAVE_MARKS };
 /* behaviour.md 9.3: heartbeats carry and need a MAC. */
@@ -97,6 +103,9 @@ struct rp_traits {
     enum rp_ready_rule ready_rule;
     enum rp_registration registration;
     enum rp_follower_proposals follower_proposals;
+    enum rp_forward_stamp forward_stamp;
+    enum rp_forward_idle forward_idle;
+    uint32_t forwarded_commands; /* command types the leader takes: RP_FORWARDED bits */
     enum rp_leave_rule leave_rule;
     enum rp_local_deletes local_deletes;
     int first_command_type_unknown; /* command types from here on are refused by apply */
