@@ -1,0 +1,142 @@
+/* Disks: one store is one volume, which outlives the lives of the node that uses it.
+ *
+ * Timing: a disk does one thing at a time. Each operation takes a latency drawn from the disk's
+ * range and its bytes at the read or write rate; a write also takes the CPU time of hashing, since
+ * whoever stages bytes hashes them. Completions of one disk come in the order of the calls.
+ *
+ * Durability: a published object and its name are durable at once (sync, rename, sync of the
+ * folder). Staged bytes are not, until published: SIGKILL keeps them, power loss may not. A removal
+ * is durable at once.
+ *
+ * Not modelled: page cache hits, elevator and queue depth, fragmentation, block sizes, metadata
+ * space, time to truncate or unlink, the journal of the file system, folders and their modes. */
+#ifndef REPLISIM_SIM_STORE_H
+#define REPLISIM_SIM_STORE_H
+
+#include "protocol/ports.h"
+#include "sim/body.h"
+#include "sim/event_queue.h"
+#include "sim/gate.h"
+#include "sim/rng.h"
+#include "sim/trace.h"
+
+struct sim_disks; /* of a world: what all its stores share */
+struct sim_store; /* one volume */
+
+/* What an observer of truth may hear; any member may be NULL. Views are borrowed for the call. */
+struct sim_store_watch {
+    void *context;
+    /* A final name now shows this content, in one step; `is_by_node`: through stage_publish.
+     * `sha256_hex` is what it was staged for (empty otherwise). */
+    void (*visible)(void *context, struct sim_store *store, struct rp_view path,
+                    struct rp_view sha256_hex, const struct sim_content *content, bool is_by_node);
+    /* A final name shows nothing any more. */
+    void (*vanished)(void *context, struct sim_store *store, struct rp_view path, bool is_by_node);
+    /* The content under a name was damaged behind the node's back. */
+    void (*damaged)(void *context, struct sim_store *store, struct rp_view path);
+};
+
+struct sim_disks_spec {
+    const struct rp_alloc *alloc;
+    struct sim_event_queue *queue;
+    struct sim_bodies *bodies;
+    struct sim_trace *trace; /* may be NULL */
+    uint64_t seed;
+    struct sim_store_watch watch;
+};
+
+struct sim_store_spec {
+    struct rp_view name;       /* names its random stream */
+    uint64_t number;           /* in the fingerprint, and for the watcher: sim_store_number */
+    void *owner;               /* for the watcher: sim_store_owner */
+    uint64_t read_bytes_per_s; /* 0: no time */
+    uint64_t write_bytes_per_s;
+    uint64_t hash_bytes_per_s; /* of stage_write; 0: no time */
+    struct sim_range latency_ns;
+    uint64_t capacity_bytes;
+};
+
+RP_MUST_USE int sim_disks_new(const struct sim_disks_spec *spec, struct sim_disks **disks_out);
+void sim_disks_free(struct sim_disks *disks); /* after its stores */
+RP_MUST_USE int sim_store_new(struct sim_disks *disks, const struct sim_store_spec *spec,
+                              struct sim_store **store_out);
+void sim_store_free(struct sim_store *store); /* detaches */
+uint64_t sim_store_number(const struct sim_store *store);
+void *sim_store_owner(const struct sim_store *store);
+
+/* ---- Lives ------------------------------------------------------------------------------------ */
+
+/* Begins a life. The port is borrowed until sim_store_detach; the gate is copied; `clock` gives the
+ * stamps of files and is borrowed (NULL: stamps are true virtual time). */
+const struct rp_store_port *sim_store_attach(struct sim_store *store, const struct sim_gate *gate,
+                                             const struct rp_clock_port *clock);
+/* Ends it: calls in flight never complete (those that had reached the disk did their work or not at
+ * all), handles are closed, requests in the node's memory are not touched. */
+void sim_store_detach(struct sim_store *store);
+/* After sim_store_detach: staged bytes that were not synced are lost, or with the `torn` chance
+ * kept in part. */
+void sim_store_power_loss(struct sim_store *store);
+void sim_store_thaw(struct sim_store *store);
+/* An empty disk, as a new volume. Detached only. */
+void sim_store_wipe(struct sim_store *store);
+
+/* ---- Faults ----------------------------------------------------------------------------------- */
+
+/* From now on; a zeroed struct is a healthy disk. */
+struct sim_disk_faults {
+    bool is_full;        /* every write fails with RP_ERR_NO_SPACE */
+    bool has_free_bytes; /* no more than free_bytes can be written from the moment it is set */
+    uint64_t free_bytes; /* counts down as bytes are written, up as files go */
+    uint64_t slow_ns;    /* extra time an operation */
+    uint64_t stuck_ns;   /* none completes for so long from the moment it is set */
+    sim_chance read_error, write_error, sync_error, stat_error, list_error;
+    sim_chance short_write; /* a write takes only a part */
+    sim_chance torn;        /* staged bytes half there after power loss (or SIGKILL) */
+    bool loses_unsynced;    /* the next end of a life counts as power loss */
+    bool lies_about_sync;   /* publish is not durable: power loss takes the object away again */
+    bool has_no_append;     /* stage_open with append: RP_ERR_UNSUPPORTED */
+};
+
+void sim_store_set_faults(struct sim_store *store, const struct sim_disk_faults *faults);
+const struct sim_disk_faults *sim_store_faults(const struct sim_store *store);
+
+/* ---- Truth, and hands behind the node's back; take no time -------------------------------------- */
+
+/* Borrowed until the next change of the store; NULL: no such name. */
+const struct sim_content *sim_store_content(const struct sim_store *store, struct rp_view path);
+/* Present, and its bytes are those of the body. */
+bool sim_store_verify(const struct sim_store *store, struct rp_view path, sim_body_key key,
+                      uint64_t length_bytes);
+size_t sim_store_count(const struct sim_store *store);
+uint64_t sim_store_used_bytes(const struct sim_store *store);
+/* Final names after `cursor` (empty: from the first) in bytewise order; borrowed until the next
+ * change. */
+size_t sim_store_names(struct sim_store *store, struct rp_view cursor, struct rp_view *paths_out,
+                       size_t path_max);
+/* Staging objects now on the disk: leftovers count too. */
+size_t sim_store_staged_count(const struct sim_store *store);
+
+/* Puts or replaces a final object, durable. Errors: RP_ERR_NOMEM, RP_ERR_NO_SPACE. */
+RP_MUST_USE int sim_store_put(struct sim_store *store, struct rp_view path, sim_body_key key,
+                              uint64_t length_bytes, int64_t mtime_unix_ns);
+/* Errors: RP_ERR_NOT_FOUND. */
+RP_MUST_USE int sim_store_remove(struct sim_store *store, struct rp_view path);
+enum sim_store_damage {
+    SIM_STORE_FLIP,     /* one bit, at a drawn place */
+    SIM_STORE_TRUNCATE, /* the last part is gone, a drawn length >= 1 */
+    SIM_STORE_ZERO,     /* a drawn range reads as zeros */
+    SIM_STORE_SWAP      /* two ranges change places */
+};
+/* Errors: RP_ERR_NOT_FOUND, RP_ERR_INVALID (an empty file cannot be damaged), RP_ERR_NOMEM. */
+RP_MUST_USE int sim_store_damage(struct sim_store *store, struct rp_view path,
+                                 enum sim_store_damage damage);
+
+/* The flush of a workload: a file that the node itself writes, timed as staging and publishing of
+ * length_bytes, hashing included. `done` comes once from an event: 0, RP_ERR_NO_SPACE, RP_ERR_IO;
+ * never after a detach. The path and owner's context are the caller's until then. Errors:
+ * RP_ERR_NOMEM, RP_ERR_STOPPED (detached). */
+RP_MUST_USE int sim_store_flush(struct sim_store *store, struct rp_view path, sim_body_key key,
+                                uint64_t length_bytes, void (*done)(void *context, int error),
+                                void *context);
+
+#endif
