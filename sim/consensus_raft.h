@@ -1,0 +1,122 @@
+/* libraft in the simulated world: a raft folder that outlives process lives, and one life's member
+ * on it (raft_io, routing, and the bridge).
+ *
+ * Not modelled: torn log records, bit rot in the log, the wire encoding of libraft's messages (they
+ * travel as structs with a computed size), and connections of the consensus transport: a message is
+ * a datagram that arrives or not. Disk writes complete in order, each after a drawn time; what was
+ * submitted survives SIGKILL, what was completed survives power loss.
+ *
+ * All timers are the node's own (its clock port), so a paused or drifting node is so here too. */
+#ifndef REPLISIM_SIM_CONSENSUS_RAFT_H
+#define REPLISIM_SIM_CONSENSUS_RAFT_H
+
+#include "protocol/config.h"
+#include "protocol/ports.h"
+#include "sim/rng.h"
+
+struct rp_bridge;
+
+/* ---- The folder ------------------------------------------------------------------------------ */
+
+struct sim_raft_folder;
+
+/* An empty folder with the id drawn for it (not 0). Errors: RP_ERR_NOMEM. */
+RP_MUST_USE int sim_raft_folder_new(const struct rp_alloc *alloc, uint64_t raft_id,
+                                    struct sim_raft_folder **folder_out);
+void sim_raft_folder_free(struct sim_raft_folder *folder); /* no member lives on it; NULL is fine */
+uint64_t sim_raft_folder_raft_id(const struct sim_raft_folder *folder);
+bool sim_raft_folder_is_empty(const struct sim_raft_folder *folder);
+uint64_t sim_raft_folder_term(const struct sim_raft_folder *folder);
+uint64_t sim_raft_folder_vote(const struct sim_raft_folder *folder);
+uint64_t sim_raft_folder_first_index(const struct sim_raft_folder *folder);
+uint64_t sim_raft_folder_last_index(const struct sim_raft_folder *folder);
+uint64_t sim_raft_folder_synced_index(const struct sim_raft_folder *folder);
+/* An entry's term and bytes, borrowed. False: not in the folder (any more). */
+bool sim_raft_folder_entry(const struct sim_raft_folder *folder, uint64_t index, uint64_t *term_out,
+                           struct rp_view *bytes_out);
+
+/* ---- Messages and their transport ------------------------------------------------------------ */
+
+/* One message on its way; immutable, counted. */
+struct sim_raft_message;
+enum sim_raft_message_kind {
+    SIM_RAFT_APPEND = 1,
+    SIM_RAFT_APPEND_RESULT,
+    SIM_RAFT_VOTE,
+    SIM_RAFT_VOTE_RESULT,
+    SIM_RAFT_SNAPSHOT,
+    SIM_RAFT_TIMEOUT_NOW,
+    SIM_RAFT_AUX
+};
+struct sim_raft_message *sim_raft_message_retain(struct sim_raft_message *message);
+void sim_raft_message_release(struct sim_raft_message *message);
+enum sim_raft_message_kind sim_raft_message_kind(const struct sim_raft_message *message);
+uint64_t sim_raft_message_source(const struct sim_raft_message *message);
+uint64_t sim_raft_message_target(const struct sim_raft_message *message);
+uint64_t sim_raft_message_term(const struct sim_raft_message *message); /* 0 for aux */
+size_t sim_raft_message_size_bytes(const struct sim_raft_message *message);
+
+struct sim_consensus_transport {
+    void *context;
+    /* Carry `message` to whoever is at `address` now (host:port, what this member believes of the
+     * target; empty when it knows none). Retain it to keep it; deliver it by
+     * sim_consensus_raft_deliver, later, or drop it. Never calls back. */
+    void (*send)(void *context, uint64_t target_raft_id, struct rp_view address,
+                 struct sim_raft_message *message, size_t size_bytes);
+};
+
+/* ---- One life -------------------------------------------------------------------------------- */
+
+struct sim_consensus_raft;
+
+/* What happened inside, as numbers for the fingerprint; never addresses. */
+enum sim_raft_note {
+    SIM_RAFT_NOTE_SENT,     /* detail: kind, target, term, size */
+    SIM_RAFT_NOTE_RECEIVED, /* kind, source, term, size */
+    SIM_RAFT_NOTE_REFUSED,  /* not authentic, another cluster, or another raft id */
+    SIM_RAFT_NOTE_TERM,     /* term, 0, 0, 0 */
+    SIM_RAFT_NOTE_VOTE,     /* term, voted for */
+    SIM_RAFT_NOTE_APPEND,   /* first index, count, term of the last */
+    SIM_RAFT_NOTE_DURABLE,  /* last index that is now durable */
+    SIM_RAFT_NOTE_TRUNCATE, /* from index */
+    SIM_RAFT_NOTE_SNAPSHOT  /* index, term, size */
+};
+
+struct sim_consensus_raft_params {
+    const struct rp_alloc *alloc;
+    struct rp_clock_port clock;       /* the node's own */
+    struct sim_raft_folder *folder;   /* borrowed; one member at a time */
+    const struct rp_config *config;   /* borrowed for the call: timeouts, snapshots, voter_max */
+    struct rp_view raft_address;      /* of this life, host:port; copied */
+    struct rp_view cluster_name;      /* copied */
+    uint64_t secret_digest;           /* equal for members with the same shared secret */
+    uint64_t seed, incarnation;       /* streams are keyed by raft id and incarnation (life) */
+    struct sim_range disk_latency_ns; /* a durable append or a snapshot */
+    struct sim_consensus_transport transport;
+    /* May be NULL. */
+    void (*note)(void *context, enum sim_raft_note note, const uint64_t detail[4]);
+    void *note_context;
+};
+
+/* Errors: RP_ERR_NOMEM, RP_ERR_INVALID. */
+RP_MUST_USE int sim_consensus_raft_new(const struct sim_consensus_raft_params *params,
+                                       struct sim_consensus_raft **member_out);
+/* The events of the node, before its start. */
+void sim_consensus_raft_bind(struct sim_consensus_raft *member,
+                             const struct rp_consensus_events *events);
+struct rp_consensus_port sim_consensus_raft_port(struct sim_consensus_raft *member);
+/* A message reached this life. `is_authentic` false: the MAC did not verify (a forger); such a
+ * message, one of another cluster or secret, and one for another raft id never reach libraft. */
+void sim_consensus_raft_deliver(struct sim_consensus_raft *member, struct sim_raft_message *message,
+                                bool is_authentic);
+/* The process died, with or without its host: no event, no `done` any more. Frees the member. Not
+ * from inside one of its events. NULL is fine. */
+void sim_consensus_raft_kill(struct sim_consensus_raft *member, bool is_power_loss);
+/* After the `done` of stop, or before start. NULL is fine. */
+void sim_consensus_raft_free(struct sim_consensus_raft *member);
+/* For inspection (bridge.h). */
+struct rp_bridge *sim_consensus_raft_bridge(struct sim_consensus_raft *member);
+/* From now on writes of term, vote and log fail: a broken disk. */
+void sim_consensus_raft_break_disk(struct sim_consensus_raft *member, bool is_broken);
+
+#endif
