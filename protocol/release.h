@@ -55,7 +55,7 @@ enum rp_own_files { RP_OWN_FILES_SKIPPED, RP_OWN_FILES_CHECKED };
 enum rp_staging { RP_STAGING_TEMP, RP_STAGING_PART_FILE, RP_STAGING_PRIVATE };
 enum rp_store_names { RP_STORE_NAMES_MAPPED, RP_STORE_NAMES_EXACT };
 /* behaviour.md 10.1 */
-enum rp_catchup { RP_CATCHUP_NONE, RP_CATCHUP_WALK };
+enum rp_catchup_rule { RP_CATCHUP_NONE, RP_CATCHUP_WALK };
 enum rp_barrier { RP_BARRIER_NONE, RP_BARRIER_LEADER_ONLY, RP_BARRIER_READ_INDEX };
 /* behaviour.md 11 */
 enum rp_ready_rule { RP_READY_UP, RP_READY_WALK_DONE, RP_READY_SETTLED, RP_READY_BARRIER_SETTLED };
@@ -98,7 +98,7 @@ struct rp_traits {
     enum rp_own_files own_files;
     enum rp_staging staging;
     enum rp_store_names store_names;
-    enum rp_catchup catchup;
+    enum rp_catchup_rule catchup;
     enum rp_barrier barrier;
     enum rp_ready_rule ready_rule;
     enum rp_registration registration;
