@@ -27,9 +27,15 @@ struct sim_lag_sample {
 };
 
 struct sim_lag_summary {
-    uint64_t count, unbounded;
+    uint64_t count, unbounded;         /* all samples, and those of them never held */
     double p50_s, p90_s, p99_s, max_s; /* over the bounded ones; 0 when there are none */
 };
+
+/* Sorts the samples by commit, node and path, and sums them up: percentiles by nearest rank. */
+struct sim_lag_summary sim_lag_summarize(struct sim_lag_sample *samples, size_t count);
+/* lag.csv of samples in the order given; see sim_world_write_lag_csv. Errors: RP_ERR_IO,
+ * RP_ERR_NOMEM. */
+RP_MUST_USE int sim_lag_write_csv(const struct sim_lag_sample *samples, size_t count, FILE *file);
 
 struct sim_metric_summary {
     char *name;
@@ -73,7 +79,12 @@ struct sim_result {
 struct sim_result *sim_world_result(struct sim_world *world);
 /* Applies `expect`: what is tolerated, and whether the awaited violation was seen (cli). */
 
-/* One JSON object on one line, keys as in cli.md. Errors: RP_ERR_NOMEM, RP_ERR_IO. */
+/* Version of the object below, its key `version`: docs/results.md. */
+#define SIM_RESULT_VERSION 1
+/* "pass", "fail", "error". */
+const char *sim_verdict_name(enum sim_verdict verdict);
+/* One JSON object on one line, ended by a newline; keys as docs/results.md lists them. Bytes that
+ * are no UTF-8 are written as U+FFFD. Errors: RP_ERR_NOMEM, RP_ERR_IO. */
 RP_MUST_USE int sim_result_write_json(const struct sim_result *result, FILE *file);
 /* lag.csv: node,path,committed_s,lag_s ("" when unbounded), sorted by commit, node, path. */
 RP_MUST_USE int sim_world_write_lag_csv(struct sim_world *world, FILE *file);
