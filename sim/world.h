@@ -113,6 +113,8 @@ sim_event sim_world_at(struct sim_world *world, rp_time_ns at_ns, sim_event_fn r
                        uint64_t argument);
 void sim_world_cancel(struct sim_world *world, sim_event event);
 uint64_t sim_world_seed(const struct sim_world *world);
+/* The record of everything in it, for a sink (`--trace`). Borrowed from the world. */
+struct sim_trace *sim_world_trace(struct sim_world *world);
 
 /* ---- Nodes ----------------------------------------------------------------------------------- */
 
