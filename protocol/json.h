@@ -60,8 +60,7 @@ struct rp_json_field {
     uint32_t needs;        /* bits the caller must offer in `features`; else the key is unknown */
     uint32_t offset;       /* of the member */
     /* RP_JSON_LIST only: offsets of a size_t with the count and of a bool that is false for null,
-     * and how many elements are believed
-     * (more is RP_ERR_TYPE; 0: as many as the document has). */
+     * and how many elements are believed (more is RP_ERR_TYPE; 0: as many as are there). */
     uint32_t count_offset;
     uint32_t present_offset;
     uint32_t item_count_max;
@@ -118,6 +117,9 @@ RP_MUST_USE int rp_json_walk_next(struct rp_json_walk *walk, struct rp_arena *ar
                                   struct rp_view *key_out, struct rp_view *value_out);
 
 /* ---- Pieces ---------------------------------------------------------------------------------- */
+
+/* Length of the well-formed UTF-8 sequence at `at`, which is before `end`; 0: malformed. */
+size_t rp_utf8_length(const uint8_t *at, const uint8_t *end);
 
 /* A quoted string with the reference's escapes. Errors: RP_ERR_TOO_LARGE, RP_ERR_NOMEM. */
 RP_MUST_USE int rp_json_append_text(struct rp_buffer *json_out, struct rp_view text);
