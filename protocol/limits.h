@@ -21,6 +21,9 @@
 /* wire.md 8.3: 32 random bytes in hex. */
 #define RP_NONCE_HEX 64
 
+/* Nodes believed in one join response, so that three bytes a node cannot ask for a large array. */
+#define RP_JOIN_NODES_MAX 4096u
+
 /* behaviour.md 9.2 */
 #define RP_PEER_COUNT_MAX 1000
 /* Inbound connections of one node; one more is closed at once. */
