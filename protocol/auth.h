@@ -1,7 +1,7 @@
 /* MAC inputs, freshness and comparison of every era (wire.md 8). Pure: clocks and nonces are given.
  *
  * The key is fetched and its HMAC state prepared once per node (rp_auth_new); signing and checking
- * copy that state. The secret is wiped on free. */
+ * start from that state. The only copy of the secret is the library's, which wipes it on free. */
 #ifndef REPLISIM_PROTOCOL_AUTH_H
 #define REPLISIM_PROTOCOL_AUTH_H
 
@@ -37,13 +37,14 @@ enum rp_auth_verdict { RP_AUTH_OK, RP_AUTH_EXPIRED, RP_AUTH_MISMATCH };
 
 struct rp_auth;
 
-/* Copies the secret. Errors: RP_ERR_NOMEM, RP_ERR_INVALID (empty secret). */
+/* Keeps no view of the secret. Errors: RP_ERR_NOMEM, RP_ERR_INVALID (empty secret). */
 RP_MUST_USE int rp_auth_new(const struct rp_traits *traits, struct rp_view secret,
                             const struct rp_alloc *alloc, struct rp_auth **auth_out);
 void rp_auth_free(struct rp_auth *auth);
 
-/* The MAC as 64 lowercase hex characters, not terminated. Errors: RP_ERR_UNENCODABLE when the
- * release has no MAC for this kind. wire.md 8.1 */
+/* The MAC as 64 lowercase hex characters, not terminated (wire.md 8.1). Errors: RP_ERR_UNENCODABLE
+ * when the release has no MAC for this kind or signs no NUL inside a field (trait `mac_fields`),
+ * RP_ERR_NOMEM. */
 RP_MUST_USE int rp_auth_sign(const struct rp_auth *auth, const struct rp_auth_tuple *tuple,
                              char mac_hex_out[RP_SHA256_HEX]);
 

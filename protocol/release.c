@@ -8,6 +8,7 @@ static const struct rp_traits TRAITS[RP_RELEASE_COUNT] = {
         {
             .mac_delimiter = RP_MAC_COLON,
             .mac_label = RP_MAC_UNLABELLED,
+            .mac_fields = RP_MAC_FIELDS_ANY,
             .mac_compare = RP_MAC_COMPARE_TEXT,
             .mac_drift = RP_MAC_DRIFT_WRAPS,
             .replay_memory = RP_REPLAY_NONE,
@@ -44,6 +45,7 @@ static const struct rp_traits TRAITS[RP_RELEASE_COUNT] = {
         {
             .mac_delimiter = RP_MAC_COLON,
             .mac_label = RP_MAC_UNLABELLED,
+            .mac_fields = RP_MAC_FIELDS_ANY,
             .mac_compare = RP_MAC_COMPARE_TEXT,
             .mac_drift = RP_MAC_DRIFT_WRAPS,
             .replay_memory = RP_REPLAY_NONE,
@@ -80,6 +82,7 @@ static const struct rp_traits TRAITS[RP_RELEASE_COUNT] = {
         {
             .mac_delimiter = RP_MAC_NUL,
             .mac_label = RP_MAC_JOIN_FAMILY_LABELLED,
+            .mac_fields = RP_MAC_FIELDS_ANY,
             .mac_compare = RP_MAC_COMPARE_BYTES,
             .mac_drift = RP_MAC_DRIFT_WRAPS,
             .replay_memory = RP_REPLAY_FORWARD_ONLY,
@@ -116,6 +119,7 @@ static const struct rp_traits TRAITS[RP_RELEASE_COUNT] = {
         {
             .mac_delimiter = RP_MAC_NUL,
             .mac_label = RP_MAC_JOIN_FAMILY_LABELLED,
+            .mac_fields = RP_MAC_FIELDS_WITHOUT_NUL,
             .mac_compare = RP_MAC_COMPARE_BYTES,
             .mac_drift = RP_MAC_DRIFT_WIDE,
             .replay_memory = RP_REPLAY_EVERY_KIND,

@@ -18,6 +18,8 @@ enum rp_release {
 /* wire.md 8.1 */
 enum rp_mac_delimiter { RP_MAC_COLON, RP_MAC_NUL };
 enum rp_mac_label { RP_MAC_UNLABELLED, RP_MAC_JOIN_FAMILY_LABELLED };
+/* A delimiter inside a field lets several tuples share one MAC; WITHOUT_NUL refuses such fields. */
+enum rp_mac_fields { RP_MAC_FIELDS_ANY, RP_MAC_FIELDS_WITHOUT_NUL };
 /* wire.md 8.4 */
 enum rp_mac_compare { RP_MAC_COMPARE_TEXT, RP_MAC_COMPARE_BYTES };
 /* wire.md 8.2: the one wrapping timestamp. */
@@ -78,6 +80,7 @@ enum rp_local_deletes { RP_DELETES_LOGGED, RP_DELETES_QUEUED, RP_DELETES_RECHECK
 struct rp_traits {
     enum rp_mac_delimiter mac_delimiter;
     enum rp_mac_label mac_label;
+    enum rp_mac_fields mac_fields;
     enum rp_mac_compare mac_compare;
     enum rp_mac_drift mac_drift;
     enum rp_replay_memory replay_memory;
