@@ -1,509 +1,17 @@
-#include "protocol/json.h"
-
-#include "protocol/error.h"
-#include "protocol/limits.h"
-
-/* A string as it stands between its quotes. */
-struct scanned {
-    struct rp_view raw;
-    bool has_escape;
-    bool has_high; /* bytes of 0x80 and above: UTF-8, or not */
-};
-
-/* Functions below return 0 or what ends the reading at once: RP_ERR_SYNTAX, RP_ERR_NOMEM. What is
- * wrong with a well-formed value waits in `value_error` until the document's last byte was seen
- * (wire.md 4.1). */
-struct reader {
-    const uint8_t *at;
-    const uint8_t *end;
-    size_t depth;
-    int value_error;
-    uint32_t features;
-    struct rp_arena *arena;
-};
-
-/* ---- Characters ------------------------------------------------------------------------------ */
-
-size_t rp_utf8_length(const uint8_t *at, const uint8_t *end)
-{
-    uint8_t first = at[0];
-    if (first < 0x80) {
-        return 1;
-    }
-    size_t length = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-    if (first < 0xC2 || first > 0xF4 || (size_t)(end - at) < length) {
-        return 0;
-    }
-    /* Overlong forms, surrogates and code points above U+10FFFF show in the second byte. */
-    uint8_t low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
-    uint8_t high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
-    if (at[1] < low || at[1] > high) {
-        return 0;
-    }
-    for (size_t i = 2; i < length; i++) {
-        if ((at[i] & 0xC0) != 0x80) {
-            return 0;
-        }
-    }
-    return length;
-}
-
-static bool utf8_is_valid(struct rp_view text)
-{
-    const uint8_t *at = text.bytes;
-    const uint8_t *end = text.bytes + text.length_bytes;
-    while (at < end) {
-        size_t length = rp_utf8_length(at, end);
-        if (length == 0) {
-            return false;
-        }
-        at += length;
-    }
-    return true;
-}
-
-static int hex_value(uint8_t digit)
-{
-    if (digit >= '0' && digit <= '9') {
-        return digit - '0';
-    }
-    uint8_t lower = digit | 0x20;
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-/* The four hex digits at `at`, -1 when they are not four. */
-static int32_t hex_four(const uint8_t *at, const uint8_t *end)
-{
-    if (end - at < 4) {
-        return -1;
-    }
-    int32_t code = 0;
-    for (size_t i = 0; i < 4; i++) {
-        int value = hex_value(at[i]);
-        if (value < 0) {
-            return -1;
-        }
-        code = code * 16 + value;
-    }
-    return code;
-}
-
-static void skip_space(struct reader *reader)
-{
-    while (reader->at < reader->end) {
-        uint8_t byte = *reader->at;
-        if (byte != ' ' && byte != '\t' && byte != '\n' && byte != '\r') {
-            return;
-        }
-        reader->at += 1;
-    }
-}
-
-/* The byte at hand, 0 at the end: no value and no punctuation of JSON begins with 0. */
-static uint8_t peek(const struct reader *reader)
-{
-    return reader->at < reader->end ? *reader->at : 0;
-}
-
-static bool take(struct reader *reader, uint8_t byte)
-{
-    skip_space(reader);
-    if (peek(reader) != byte) {
-        return false;
-    }
-    reader->at += 1;
-    return true;
-}
-
-/* ---- Strings --------------------------------------------------------------------------------- */
-
-/* Eight bytes at a time while none is a quote, a backslash, a control byte or non-ASCII. */
-static const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    while (end - at >= 8) {
-        uint64_t word;
-        memcpy(&word, at, sizeof word);
-        uint64_t stop = (word - ones * 0x20) | ((word ^ ones * '"') - ones) |
-                        ((word ^ ones * '\\') - ones) | word;
-        if ((stop & ones * 0x80) != 0) {
-            return at;
-        }
-        at += 8;
-    }
-    return at;
-}
-
-static int skip_escape(struct reader *reader)
-{
-    reader->at += 1;
-    uint8_t letter = peek(reader);
-    if (letter == 'u') {
-        if (hex_four(reader->at + 1, reader->end) < 0) {
-            return RP_ERR_SYNTAX;
-        }
-        reader->at += 5;
-        return RP_OK;
-    }
-    if (letter == 0 || strchr("\"\\/bfnrt", letter) == NULL) {
-        return RP_ERR_SYNTAX;
-    }
-    reader->at += 1;
-    return RP_OK;
-}
-
-static int scan_string(struct reader *reader, struct scanned *out)
-{
-    if (peek(reader) != '"') {
-        return RP_ERR_SYNTAX;
-    }
-    reader->at += 1;
-    const uint8_t *start = reader->at;
-    *out = (struct scanned){.raw = {NULL, 0}};
-    for (;;) {
-        reader->at = skip_plain(reader->at, reader->end);
-        uint8_t byte = peek(reader);
-        if (byte == '"') {
-            break;
-        }
-        if (byte < 0x20) {
-            return RP_ERR_SYNTAX; /* a raw control byte, or the end */
-        }
-        if (byte == '\\') {
-            out->has_escape = true;
-            int error = skip_escape(reader);
-            if (error != RP_OK) {
-                return error;
-            }
-            continue;
-        }
-        out->has_high |= byte >= 0x80;
-        reader->at += 1;
-    }
-    out->raw = rp_view_make(start, (size_t)(reader->at - start));
-    reader->at += 1;
-    return RP_OK;
-}
-
-static uint8_t *put_code_point(uint8_t *out, uint32_t code)
-{
-    if (code < 0x80) {
-        *out++ = (uint8_t)code;
-        return out;
-    }
-    if (code < 0x800) {
-        *out++ = (uint8_t)(0xC0 | code >> 6);
-    } else {
-        if (code < 0x10000) {
-            *out++ = (uint8_t)(0xE0 | code >> 12);
-        } else {
-            *out++ = (uint8_t)(0xF0 | code >> 18);
-            *out++ = (uint8_t)(0x80 | (code >> 12 & 0x3F));
-        }
-        *out++ = (uint8_t)(0x80 | (code >> 6 & 0x3F));
-    }
-    *out++ = (uint8_t)(0x80 | (code & 0x3F));
-    return out;
-}
-
-/* `at` is at the first hex digit of a checked escape; gives the code point and moves on. A lone
- * surrogate becomes U+FFFD, and the escape after it is read on its own (wire.md 4.4). */
-static uint32_t take_unicode(const uint8_t **at, const uint8_t *end)
-{
-    uint32_t code = (uint32_t)hex_four(*at, end);
-    *at += 4;
-    if (code < 0xD800 || code > 0xDFFF) {
-        return code;
-    }
-    bool has_next = end - *at >= 6 && (*at)[0] == '\\' && (*at)[1] == 'u';
-    uint32_t next = has_next ? (uint32_t)hex_four(*at + 2, end) : 0;
-    if (code > 0xDBFF || next < 0xDC00 || next > 0xDFFF) {
-        return 0xFFFD;
-    }
-    *at += 6;
-    return 0x10000 + ((code - 0xD800) << 10) + (next - 0xDC00);
-}
-
-static uint32_t simple_escape(uint8_t letter)
-{
-    switch (letter) {
-    case 'b': return '\b';
-    case 'f': return '\f';
-    case 'n': return '\n';
-    case 'r': return '\r';
-    case 't': return '\t';
-    default: return letter;
-    }
-}
-
-/* `out` has room for unescaped_bytes_max(raw). */
-static size_t unescape(struct rp_view raw, uint8_t *out)
-{
-    const uint8_t *start = out;
-    const uint8_t *at = raw.bytes;
-    const uint8_t *end = raw.bytes + raw.length_bytes;
-    while (at < end) {
-        if (*at == '\\') {
-            uint8_t letter = at[1];
-            at += 2;
-            out =
-                put_code_point(out, letter == 'u' ? take_unicode(&at, end) : simple_escape(letter));
-            continue;
-        }
-        size_t length = rp_utf8_length(at, end);
-        if (length == 0) {
-            out = put_code_point(out, 0xFFFD); /* one for each bad byte */
-            at += 1;
-            continue;
-        }
-        memcpy(out, at, length);
-        out += length;
-        at += length;
-    }
-    return (size_t)(out - start);
-}
-
-/* Escapes only shrink; a bad byte becomes three. */
-static size_t unescaped_bytes_max(struct rp_view raw)
-{
-    size_t high_count = 0;
-    for (size_t i = 0; i < raw.length_bytes; i++) {
-        high_count += raw.bytes[i] >= 0x80;
-    }
-    return raw.length_bytes + 2 * high_count;
-}
-
-/* Borrowed from the document when it stands there as it is meant. */
-static int decode_text(struct rp_arena *arena, const struct scanned *text, struct rp_view *out)
-{
-    if (!text->has_escape && (!text->has_high || utf8_is_valid(text->raw))) {
-        *out = text->raw;
-        return RP_OK;
-    }
-    uint8_t *bytes = rp_arena_allocate(arena, unescaped_bytes_max(text->raw));
-    if (bytes == NULL) {
-        return RP_ERR_NOMEM;
-    }
-    *out = rp_view_make(bytes, unescape(text->raw, bytes));
-    return RP_OK;
-}
-
-/* ---- Numbers and literals -------------------------------------------------------------------- */
-
-static bool is_digit(uint8_t byte)
-{
-    return byte >= '0' && byte <= '9';
-}
-
-static bool skip_digits(struct reader *reader)
-{
-    const uint8_t *start = reader->at;
-    while (is_digit(peek(reader))) {
-        reader->at += 1;
-    }
-    return reader->at > start;
-}
-
-static int scan_number(struct reader *reader, struct rp_view *raw_out)
-{
-    const uint8_t *start = reader->at;
-    reader->at += peek(reader) == '-';
-    if (peek(reader) == '0') {
-        reader->at += 1;
-    } else if (!skip_digits(reader)) {
-        return RP_ERR_SYNTAX;
-    }
-    if (peek(reader) == '.') {
-        reader->at += 1;
-        if (!skip_digits(reader)) {
-            return RP_ERR_SYNTAX;
-        }
-    }
-    if (peek(reader) == 'e' || peek(reader) == 'E') {
-        reader->at += 1;
-        reader->at += peek(reader) == '+' || peek(reader) == '-';
-        if (!skip_digits(reader)) {
-            return RP_ERR_SYNTAX;
-        }
-    }
-    *raw_out = rp_view_make(start, (size_t)(reader->at - start));
-    return RP_OK;
-}
-
-static int scan_literal(struct reader *reader, const char *literal)
-{
-    size_t length = strlen(literal);
-    if ((size_t)(reader->end - reader->at) < length || memcmp(reader->at, literal, length) != 0) {
-        return RP_ERR_SYNTAX;
-    }
-    reader->at += length;
-    return RP_OK;
-}
-
-/* Plain digits up to 2^64-1; anything with a dot or an exponent is no integer (wire.md 4.3). */
-static bool parse_digits(struct rp_view digits, uint64_t *value_out)
-{
-    uint64_t value = 0;
-    for (size_t i = 0; i < digits.length_bytes; i++) {
-        if (!is_digit(digits.bytes[i])) {
-            return false;
-        }
-        uint64_t digit = (uint64_t)(digits.bytes[i] - '0');
-        if (value > (UINT64_MAX - digit) / 10) {
-            return false;
-        }
-        value = value * 10 + digit;
-    }
-    *value_out = value;
-    return true;
-}
-
-static bool parse_int(struct rp_view raw, int64_t *value_out)
-{
-    bool is_negative = raw.bytes[0] == '-';
-    struct rp_view digits = rp_view_make(raw.bytes + is_negative, raw.length_bytes - is_negative);
-    uint64_t magnitude;
-    if (!parse_digits(digits, &magnitude) ||
-        magnitude > (uint64_t)INT64_MAX + (uint64_t)is_negative) {
-        return false;
-    }
-    if (!is_negative) {
-        *value_out = (int64_t)magnitude;
-    } else {
-        *value_out = magnitude == 0 ? 0 : -(int64_t)(magnitude - 1) - 1;
-    }
-    return true;
-}
-
-/* ---- Values that nobody asked for ------------------------------------------------------------ */
-
-static int scan_scalar(struct reader *reader)
-{
-    struct scanned text;
-    struct rp_view number;
-    switch (peek(reader)) {
-    case '"': return scan_string(reader, &text);
-    case 't': return scan_literal(reader, "true");
-    case 'f': return scan_literal(reader, "false");
-    case 'n': return scan_literal(reader, "null");
-    default: return scan_number(reader, &number);
-    }
-}
-
-static int scan_key(struct reader *reader, struct scanned *key_out)
-{
-    skip_space(reader);
-    int error = scan_string(reader, key_out);
-    if (error != RP_OK) {
-        return error;
-    }
-    return take(reader, ':') ? RP_OK : RP_ERR_SYNTAX;
-}
-
-static int enter(struct reader *reader)
-{
-    reader->at += 1;
-    reader->depth += 1;
-    return reader->depth > RP_JSON_DEPTH_MAX ? RP_ERR_SYNTAX : RP_OK;
-}
-
-/* One bit a level tells objects from arrays, so depth costs no recursion. */
-struct nesting {
-    uint8_t is_object[RP_JSON_DEPTH_MAX / 8 + 1];
-};
-
-static void nesting_set(struct nesting *nesting, size_t depth, bool is_object)
-{
-    uint8_t bit = (uint8_t)(1u << depth % 8);
-    uint8_t *byte = &nesting->is_object[depth / 8];
-    *byte = (uint8_t)(is_object ? *byte | bit : *byte & ~bit);
-}
-
-static bool nesting_get(const struct nesting *nesting, size_t depth)
-{
-    return (nesting->is_object[depth / 8] >> depth % 8 & 1) != 0;
-}
-
-/* Opens brackets until a scalar or an empty pair of brackets was read. */
-static int skip_down(struct reader *reader, struct nesting *nesting)
-{
-    for (;;) {
-        skip_space(reader);
-        uint8_t byte = peek(reader);
-        if (byte != '{' && byte != '[') {
-            return scan_scalar(reader);
-        }
-        bool is_object = byte == '{';
-        int error = enter(reader);
-        if (error != RP_OK) {
-            return error;
-        }
-        nesting_set(nesting, reader->depth, is_object);
-        if (take(reader, is_object ? '}' : ']')) {
-            reader->depth -= 1;
-            return RP_OK;
-        }
-        struct scanned key;
-        if (is_object && (error = scan_key(reader, &key)) != RP_OK) {
-            return error;
-        }
-    }
-}
-
-/* Closes brackets down to `base` or up to the next comma; `is_done_out` tells which. */
-static int skip_up(struct reader *reader, const struct nesting *nesting, size_t base,
-                   bool *is_done_out)
-{
-    while (reader->depth > base) {
-        bool is_object = nesting_get(nesting, reader->depth);
-        if (take(reader, ',')) {
-            struct scanned key;
-            *is_done_out = false;
-            return is_object ? scan_key(reader, &key) : RP_OK;
-        }
-        if (!take(reader, is_object ? '}' : ']')) {
-            return RP_ERR_SYNTAX;
-        }
-        reader->depth -= 1;
-    }
-    *is_done_out = true;
-    return RP_OK;
-}
-
-static int skip_value(struct reader *reader)
-{
-    skip_space(reader);
-    uint8_t byte = peek(reader);
-    if (byte != '{' && byte != '[') {
-        return scan_scalar(reader);
-    }
-    struct nesting nesting; /* bits are set before they are read */
-    size_t base = reader->depth;
-    bool is_done = false;
-    while (!is_done) {
-        int error = skip_down(reader, &nesting);
-        if (error == RP_OK) {
-            error = skip_up(reader, &nesting, base, &is_done);
-        }
-        if (error != RP_OK) {
-            return error;
-        }
-    }
-    return RP_OK;
-}
+#include "protocol/json_scan.h"
 
 /* The reference gives up at a bad time at once, but collects the first of the others. */
-static void refuse(struct reader *reader, int error)
+static void refuse(struct rp_json_reader *reader, int error)
 {
     if (reader->value_error == RP_OK || error == RP_ERR_TIME) {
         reader->value_error = error;
     }
 }
 
-static int refuse_value(struct reader *reader, int error)
+static int refuse_value(struct rp_json_reader *reader, int error)
 {
     refuse(reader, error);
-    return skip_value(reader);
+    return rp_json_skip_value(reader);
 }
 
 /* ---- Keys ------------------------------------------------------------------------------------ */
@@ -547,7 +55,7 @@ static struct rp_view field_name(const struct rp_json_field *field)
 }
 
 /* Honest peers write keys in our order: looking on from `*hint` finds them at the first try. */
-static const struct rp_json_field *match_key(const struct reader *reader,
+static const struct rp_json_field *match_key(const struct rp_json_reader *reader,
                                              const struct rp_json_shape *shape, struct rp_view key,
                                              size_t *hint)
 {
@@ -568,9 +76,9 @@ static const struct rp_json_field *match_key(const struct reader *reader,
     return NULL;
 }
 
-static const struct rp_json_field *find_field(const struct reader *reader,
+static const struct rp_json_field *find_field(const struct rp_json_reader *reader,
                                               const struct rp_json_shape *shape,
-                                              const struct scanned *key, size_t *hint)
+                                              const struct rp_json_scanned *key, size_t *hint)
 {
     if (!key->has_escape) {
         return match_key(reader, shape, key->raw, hint);
@@ -579,13 +87,14 @@ static const struct rp_json_field *find_field(const struct reader *reader,
         return NULL;
     }
     uint8_t bytes[KEY_RAW_BYTES_MAX * 3];
-    size_t length_bytes = unescape(key->raw, bytes);
+    size_t length_bytes = rp_json_unescape(key->raw, bytes);
     return match_key(reader, shape, rp_view_make(bytes, length_bytes), hint);
 }
 
 /* ---- Values of a known kind ------------------------------------------------------------------ */
 
-static int decode_members(struct reader *reader, const struct rp_json_shape *shape, void *target);
+static int decode_members(struct rp_json_reader *reader, const struct rp_json_shape *shape,
+                          void *target);
 
 static void *member_at(void *target, size_t offset)
 {
@@ -606,27 +115,62 @@ static void zero_struct(const struct rp_json_shape *shape, void *target)
     }
 }
 
-static int read_text(struct reader *reader, struct rp_view *out)
+static int read_text(struct rp_json_reader *reader, struct rp_view *out)
 {
-    if (peek(reader) != '"') {
+    if (rp_json_peek(reader) != '"') {
         return refuse_value(reader, RP_ERR_TYPE);
     }
-    struct scanned text;
-    int error = scan_string(reader, &text);
-    return error == RP_OK ? decode_text(reader->arena, &text, out) : error;
+    struct rp_json_scanned text;
+    int error = rp_json_scan_string(reader, &text);
+    return error == RP_OK ? rp_json_decode_text(reader->arena, &text, out) : error;
 }
 
 /* `*raw_out` is empty when the value was no number (and has been refused). */
-static int read_number(struct reader *reader, struct rp_view *raw_out)
+static int read_number(struct rp_json_reader *reader, struct rp_view *raw_out)
 {
     *raw_out = rp_view_make(NULL, 0);
-    if (!is_digit(peek(reader)) && peek(reader) != '-') {
+    if (!rp_json_is_digit(rp_json_peek(reader)) && rp_json_peek(reader) != '-') {
         return refuse_value(reader, RP_ERR_TYPE);
     }
-    return scan_number(reader, raw_out);
+    return rp_json_scan_number(reader, raw_out);
 }
 
-static int read_int(struct reader *reader, int64_t *out)
+/* Plain digits up to 2^64-1; anything with a dot or an exponent is no integer (wire.md 4.3). */
+static bool parse_digits(struct rp_view digits, uint64_t *value_out)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < digits.length_bytes; i++) {
+        if (!rp_json_is_digit(digits.bytes[i])) {
+            return false;
+        }
+        uint64_t digit = (uint64_t)(digits.bytes[i] - '0');
+        if (value > (UINT64_MAX - digit) / 10) {
+            return false;
+        }
+        value = value * 10 + digit;
+    }
+    *value_out = value;
+    return true;
+}
+
+static bool parse_int(struct rp_view raw, int64_t *value_out)
+{
+    bool is_negative = raw.bytes[0] == '-';
+    struct rp_view digits = rp_view_make(raw.bytes + is_negative, raw.length_bytes - is_negative);
+    uint64_t magnitude;
+    if (!parse_digits(digits, &magnitude) ||
+        magnitude > (uint64_t)INT64_MAX + (uint64_t)is_negative) {
+        return false;
+    }
+    if (!is_negative) {
+        *value_out = (int64_t)magnitude;
+    } else {
+        *value_out = magnitude == 0 ? 0 : -(int64_t)(magnitude - 1) - 1;
+    }
+    return true;
+}
+
+static int read_int(struct rp_json_reader *reader, int64_t *out)
 {
     struct rp_view raw;
     int error = read_number(reader, &raw);
@@ -636,7 +180,7 @@ static int read_int(struct reader *reader, int64_t *out)
     return error;
 }
 
-static int read_uint(struct reader *reader, uint64_t max, uint64_t *out)
+static int read_uint(struct rp_json_reader *reader, uint64_t max, uint64_t *out)
 {
     struct rp_view raw;
     int error = read_number(reader, &raw);
@@ -652,7 +196,7 @@ static int read_uint(struct reader *reader, uint64_t max, uint64_t *out)
     return RP_OK;
 }
 
-static int read_uint8(struct reader *reader, uint8_t *out)
+static int read_uint8(struct rp_json_reader *reader, uint8_t *out)
 {
     uint64_t value = *out;
     int error = read_uint(reader, UINT8_MAX, &value);
@@ -660,72 +204,72 @@ static int read_uint8(struct reader *reader, uint8_t *out)
     return error;
 }
 
-static int read_bool(struct reader *reader, bool *out)
+static int read_bool(struct rp_json_reader *reader, bool *out)
 {
-    uint8_t byte = peek(reader);
+    uint8_t byte = rp_json_peek(reader);
     if (byte != 't' && byte != 'f') {
         return refuse_value(reader, RP_ERR_TYPE);
     }
     *out = byte == 't';
-    return scan_literal(reader, byte == 't' ? "true" : "false");
+    return rp_json_scan_literal(reader, byte == 't' ? "true" : "false");
 }
 
 /* wire.md 4.6: the raw text is what counts, and no other kind of value is a time. */
-static int read_time(struct reader *reader, struct rp_wall_time *out)
+static int read_time(struct rp_json_reader *reader, struct rp_wall_time *out)
 {
-    if (peek(reader) != '"') {
+    if (rp_json_peek(reader) != '"') {
         return refuse_value(reader, RP_ERR_TIME);
     }
-    struct scanned text;
-    int error = scan_string(reader, &text);
+    struct rp_json_scanned text;
+    int error = rp_json_scan_string(reader, &text);
     if (error == RP_OK && rp_wall_time_parse(text.raw, out) != RP_OK) {
         refuse(reader, RP_ERR_TIME);
     }
     return error;
 }
 
-static int read_raw(struct reader *reader, struct rp_view *out)
+static int read_raw(struct rp_json_reader *reader, struct rp_view *out)
 {
     const uint8_t *start = reader->at;
-    int error = skip_value(reader);
+    int error = rp_json_skip_value(reader);
     *out = rp_view_make(start, (size_t)(reader->at - start));
     return error;
 }
 
 /* Elements of the array at hand, which is not consumed. So its memory is known beforehand. */
-static int count_elements(const struct reader *reader, size_t *count_out)
+static int count_elements(const struct rp_json_reader *reader, size_t *count_out)
 {
-    struct reader ahead = *reader;
+    struct rp_json_reader ahead = *reader;
     *count_out = 0;
-    int error = enter(&ahead);
-    if (error != RP_OK || take(&ahead, ']')) {
+    int error = rp_json_enter(&ahead);
+    if (error != RP_OK || rp_json_take(&ahead, ']')) {
         return error;
     }
     do {
         *count_out += 1;
-        error = skip_value(&ahead);
+        error = rp_json_skip_value(&ahead);
         if (error != RP_OK) {
             return error;
         }
-    } while (take(&ahead, ','));
-    return take(&ahead, ']') ? RP_OK : RP_ERR_SYNTAX;
+    } while (rp_json_take(&ahead, ','));
+    return rp_json_take(&ahead, ']') ? RP_OK : RP_ERR_SYNTAX;
 }
 
 /* Between elements of a counted, so well-formed, array. */
-static void next_element(struct reader *reader)
+static void next_element(struct rp_json_reader *reader)
 {
-    (void)take(reader, ',');
-    skip_space(reader);
+    (void)rp_json_take(reader, ',');
+    rp_json_skip_space(reader);
 }
 
-static void leave_array(struct reader *reader)
+static void leave_array(struct rp_json_reader *reader)
 {
-    (void)take(reader, ']');
+    (void)rp_json_take(reader, ']');
     reader->depth -= 1;
 }
 
 /* wire.md 4.7: an array of 0..255. A null keeps what an earlier array had there. */
-static int read_byte_array(struct reader *reader, struct rp_bytes *out)
+static int read_byte_array(struct rp_json_reader *reader, struct rp_bytes *out)
 {
     size_t count;
     int error = count_elements(reader, &count);
@@ -736,24 +280,25 @@ static int read_byte_array(struct reader *reader, struct rp_bytes *out)
     if (bytes == NULL) {
         return RP_ERR_NOMEM;
     }
-    error = enter(reader);
+    error = rp_json_enter(reader);
     for (size_t i = 0; i < count && error == RP_OK; i++) {
         next_element(reader);
         bytes[i] = i < out->view.length_bytes ? out->view.bytes[i] : 0;
-        error = peek(reader) == 'n' ? scan_literal(reader, "null") : read_uint8(reader, &bytes[i]);
+        error = rp_json_peek(reader) == 'n' ? rp_json_scan_literal(reader, "null")
+                                            : read_uint8(reader, &bytes[i]);
     }
     leave_array(reader);
     *out = (struct rp_bytes){.view = rp_view_make(bytes, count), .is_present = true};
     return error;
 }
 
-static int read_bytes(struct reader *reader, struct rp_bytes *out)
+static int read_bytes(struct rp_json_reader *reader, struct rp_bytes *out)
 {
-    if (peek(reader) == '[') {
+    if (rp_json_peek(reader) == '[') {
         return read_byte_array(reader, out);
     }
     struct rp_view text = rp_view_make(NULL, 0);
-    bool is_text = peek(reader) == '"';
+    bool is_text = rp_json_peek(reader) == '"';
     int error = read_text(reader, &text);
     if (error != RP_OK || !is_text) {
         return error;
@@ -768,19 +313,20 @@ static int read_bytes(struct reader *reader, struct rp_bytes *out)
     return error;
 }
 
-static int read_object(struct reader *reader, const struct rp_json_shape *shape, void *target)
+static int read_object(struct rp_json_reader *reader, const struct rp_json_shape *shape,
+                       void *target)
 {
-    uint8_t byte = peek(reader);
+    uint8_t byte = rp_json_peek(reader);
     if (byte == 'n') {
-        return scan_literal(reader, "null");
+        return rp_json_scan_literal(reader, "null");
     }
     return byte == '{' ? decode_members(reader, shape, target) : refuse_value(reader, RP_ERR_TYPE);
 }
 
 /* Room for `count` structs. Elements of an earlier array under the same key keep their values until
  * they are overwritten, as in the reference (wire.md 4.1, duplicate keys). */
-static int grow_items(struct reader *reader, const struct rp_json_shape *shape, void **items,
-                      size_t old_count, size_t count)
+static int grow_items(struct rp_json_reader *reader, const struct rp_json_shape *shape,
+                      void **items, size_t old_count, size_t count)
 {
     if (count <= old_count) {
         return RP_OK;
@@ -799,9 +345,9 @@ static int grow_items(struct reader *reader, const struct rp_json_shape *shape, 
     return RP_OK;
 }
 
-static int read_list(struct reader *reader, const struct rp_json_field *field, void *target)
+static int read_list(struct rp_json_reader *reader, const struct rp_json_field *field, void *target)
 {
-    if (peek(reader) != '[') {
+    if (rp_json_peek(reader) != '[') {
         return refuse_value(reader, RP_ERR_TYPE);
     }
     size_t count;
@@ -824,7 +370,7 @@ static int read_list(struct reader *reader, const struct rp_json_field *field, v
     memcpy(items_member, &items, sizeof items);
     *count_member = count;
     *present_member = true;
-    error = enter(reader);
+    error = rp_json_enter(reader);
     for (size_t i = 0; i < count && error == RP_OK; i++) {
         next_element(reader);
         error =
@@ -835,7 +381,7 @@ static int read_list(struct reader *reader, const struct rp_json_field *field, v
 }
 
 /* wire.md 4.1: null leaves scalars and objects as they are, makes bytes and arrays absent. */
-static int read_null(struct reader *reader, const struct rp_json_field *field, void *target)
+static int read_null(struct rp_json_reader *reader, const struct rp_json_field *field, void *target)
 {
     if (field->kind == RP_JSON_BYTES) {
         memset(member_at(target, field->offset), 0, sizeof(struct rp_bytes));
@@ -844,14 +390,15 @@ static int read_null(struct reader *reader, const struct rp_json_field *field, v
         memset(member_at(target, field->count_offset), 0, sizeof(size_t));
         memset(member_at(target, field->present_offset), 0, sizeof(bool));
     }
-    return scan_literal(reader, "null");
+    return rp_json_scan_literal(reader, "null");
 }
 
-static int read_member(struct reader *reader, const struct rp_json_field *field, void *target)
+static int read_member(struct rp_json_reader *reader, const struct rp_json_field *field,
+                       void *target)
 {
-    skip_space(reader);
+    rp_json_skip_space(reader);
     void *member = member_at(target, field->offset);
-    if (peek(reader) == 'n' && field->kind != RP_JSON_RAW) {
+    if (rp_json_peek(reader) == 'n' && field->kind != RP_JSON_RAW) {
         return read_null(reader, field, target);
     }
     switch ((enum rp_json_kind)field->kind) {
@@ -870,27 +417,28 @@ static int read_member(struct reader *reader, const struct rp_json_field *field,
 }
 
 /* At the opening brace. Recurses only as deep as shapes nest in each other. */
-static int decode_members(struct reader *reader, const struct rp_json_shape *shape, void *target)
+static int decode_members(struct rp_json_reader *reader, const struct rp_json_shape *shape,
+                          void *target)
 {
     size_t hint = 0;
-    int error = enter(reader);
+    int error = rp_json_enter(reader);
     if (error != RP_OK) {
         return error;
     }
-    if (!take(reader, '}')) {
+    if (!rp_json_take(reader, '}')) {
         do {
-            struct scanned key;
-            error = scan_key(reader, &key);
+            struct rp_json_scanned key;
+            error = rp_json_scan_key(reader, &key);
             if (error != RP_OK) {
                 return error;
             }
             const struct rp_json_field *field = find_field(reader, shape, &key, &hint);
-            error = field == NULL ? skip_value(reader) : read_member(reader, field, target);
+            error = field == NULL ? rp_json_skip_value(reader) : read_member(reader, field, target);
             if (error != RP_OK) {
                 return error;
             }
-        } while (take(reader, ','));
-        if (!take(reader, '}')) {
+        } while (rp_json_take(reader, ','));
+        if (!rp_json_take(reader, '}')) {
             return RP_ERR_SYNTAX;
         }
     }
@@ -900,41 +448,42 @@ static int decode_members(struct reader *reader, const struct rp_json_shape *sha
 
 /* ---- Documents ------------------------------------------------------------------------------- */
 
-static struct reader reader_of(struct rp_view json, struct rp_arena *arena, uint32_t features)
+static struct rp_json_reader reader_of(struct rp_view json, struct rp_arena *arena,
+                                       uint32_t features)
 {
     /* An empty document has no bytes to point into. */
     static const uint8_t nothing[1];
     const uint8_t *start = json.length_bytes == 0 ? nothing : json.bytes;
-    struct reader reader = {
+    struct rp_json_reader reader = {
         .at = start, .end = start + json.length_bytes, .features = features, .arena = arena};
-    skip_space(&reader);
+    rp_json_skip_space(&reader);
     return reader;
 }
 
 /* Nothing but white space may follow the one value. */
-static int finish(struct reader *reader, int error)
+static int finish(struct rp_json_reader *reader, int error)
 {
     if (error != RP_OK) {
         return error;
     }
-    skip_space(reader);
+    rp_json_skip_space(reader);
     return reader->at == reader->end ? reader->value_error : RP_ERR_SYNTAX;
 }
 
 int rp_json_decode_object(const struct rp_json_shape *shape, uint32_t features, struct rp_view json,
                           struct rp_arena *arena, void *target)
 {
-    struct reader reader = reader_of(json, arena, features);
+    struct rp_json_reader reader = reader_of(json, arena, features);
     zero_struct(shape, target);
     return finish(&reader, read_object(&reader, shape, target));
 }
 
 int rp_json_walk_open(struct rp_json_walk *walk, struct rp_view json)
 {
-    struct reader reader = reader_of(json, NULL, 0);
+    struct rp_json_reader reader = reader_of(json, NULL, 0);
     const uint8_t *start = reader.at;
-    uint8_t byte = peek(&reader);
-    int error = finish(&reader, skip_value(&reader));
+    uint8_t byte = rp_json_peek(&reader);
+    int error = finish(&reader, rp_json_skip_value(&reader));
     if (error != RP_OK) {
         return error;
     }
@@ -952,25 +501,25 @@ int rp_json_walk_open(struct rp_json_walk *walk, struct rp_view json)
 int rp_json_walk_next(struct rp_json_walk *walk, struct rp_arena *arena, struct rp_view *key_out,
                       struct rp_view *value_out)
 {
-    struct reader reader = reader_of(walk->rest, arena, 0);
-    uint8_t byte = peek(&reader);
+    struct rp_json_reader reader = reader_of(walk->rest, arena, 0);
+    uint8_t byte = rp_json_peek(&reader);
     if (byte == 0 || byte == '}' || byte == ']') {
         return 0;
     }
     if (!walk->is_first) {
-        (void)take(&reader, ',');
-        skip_space(&reader);
+        (void)rp_json_take(&reader, ',');
+        rp_json_skip_space(&reader);
     }
     walk->is_first = false;
     *key_out = rp_view_make(NULL, 0);
     int error = RP_OK;
     if (walk->is_object) {
-        struct scanned key;
-        error = scan_key(&reader, &key);
+        struct rp_json_scanned key;
+        error = rp_json_scan_key(&reader, &key);
         if (error == RP_OK) {
-            error = decode_text(arena, &key, key_out);
+            error = rp_json_decode_text(arena, &key, key_out);
         }
-        skip_space(&reader);
+        rp_json_skip_space(&reader);
     }
     if (error == RP_OK) {
         error = read_raw(&reader, value_out);
