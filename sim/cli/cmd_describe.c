@@ -1,0 +1,183 @@
+#include "sim/cli/cli.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fault/catalog.h"
+#include "protocol/config.h"
+#include "protocol/release.h"
+#include "sim/property.h"
+#include "sim/script.h"
+
+static void print_heading(const char *name, const char *kind)
+{
+    printf("%s%s%s (%s)\n", cli_colour(stdout, CLI_BOLD), name, cli_colour(stdout, CLI_PLAIN),
+           kind);
+}
+
+static bool describe_property(const char *name)
+{
+    enum sim_property property;
+    if (!sim_property_parse(rp_view_text(name), &property)) {
+        return false;
+    }
+    print_heading(name, "property");
+    printf("  %s\n", sim_property_about(property));
+    printf("  Checked in every run, unasked. A scenario that shows its violation says\n"
+           "  expect = { violates = \"%s\" }.\n",
+           name);
+    for (int i = 0; i < RP_RELEASE_COUNT; i++) {
+        if (sim_expect_is_exception((enum rp_release)i, property)) {
+            printf("  Known not to hold on nodes of release %s.\n",
+                   rp_release_name((enum rp_release)i));
+        }
+    }
+    return true;
+}
+
+static bool describe_release(const char *name)
+{
+    enum rp_release release;
+    if (!rp_release_parse(rp_view_text(name), &release)) {
+        return false;
+    }
+    print_heading(name, "release");
+    printf("  %s\n", rp_release_about(release));
+    const char *between = "  Known not to hold: ";
+    for (int i = 0; i < SIM_PROPERTY_COUNT; i++) {
+        if (sim_expect_is_exception(release, (enum sim_property)i)) {
+            printf("%s%s", between, sim_property_name((enum sim_property)i));
+            between = ", ";
+        }
+    }
+    if (between[0] == ',') {
+        printf("\n");
+    }
+    return true;
+}
+
+static bool describe_config(const char *name)
+{
+    static const char *const kinds[] = {"true or false", "a whole number", "a number", "a text"};
+    for (size_t i = 0; i < rp_config_key_count(); i++) {
+        const struct rp_config_key *key = rp_config_key_at(i);
+        const char *bare = strncmp(name, "cluster.", 8) == 0 ? name + 8 : name;
+        if (strcmp(key->name, bare) == 0) {
+            print_heading(key->name, "configuration key");
+            printf("  %s\n  value    %s%s%s\n  default  %s\n", key->about, kinds[key->kind],
+                   key->unit[0] == '\0' ? "" : ", in ", key->unit,
+                   key->default_text[0] == '\0' ? "\"\"" : key->default_text);
+            if (key->rule[0] != '\0') {
+                printf("  rule     %s\n", key->rule);
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool describe_fault(const char *name)
+{
+    for (size_t i = 0; i < fault_catalog_count(); i++) {
+        const struct fault_kind *kind = fault_catalog_at(i);
+        if (strcmp(kind->name, name) == 0) {
+            print_heading(name, "fault");
+            printf("  %s\n  %s\n  in a scenario: %s\n", kind->about, kind->explanation,
+                   kind->example);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool describe_limits(const char *name)
+{
+    if (strcmp(name, "limits") != 0) {
+        return false;
+    }
+    print_heading(name, "bounds of a script");
+    printf("  %-32s %" PRIu64 "\n", "instructions without sleeping", SCRIPT_INSTRUCTIONS_MAX);
+    printf("  %-32s %" PRIu64 " MiB\n", "memory of the script", SCRIPT_MEMORY_BYTES_MAX >> 20);
+    printf("  %-32s %" PRIu64 " MiB\n", "one string", SCRIPT_STRING_BYTES_MAX >> 20);
+    printf("  %-32s %u\n", "files in a run", SCRIPT_FILE_COUNT_MAX);
+    printf("  %-32s %u\n", "nodes in a run", SCRIPT_NODE_COUNT_MAX);
+    printf("  A script that goes beyond one is stopped with an error that names the line.\n");
+    return true;
+}
+
+static bool describe_scenario_file(const char *path, const char *name, int *code_out)
+{
+    struct script_about about;
+    int status = script_read_about(path, &about);
+    bool is_meant = name == NULL || (about.name != NULL && strcmp(about.name, name) == 0);
+    if (is_meant && status != 0) {
+        *code_out = cli_error("%s", about.error);
+    } else if (is_meant) {
+        print_heading(about.name == NULL ? path : about.name, "scenario");
+        printf("  file        %s\n", path);
+        if (about.about != NULL) {
+            printf("  about       %s\n", about.about);
+        }
+        if (about.phase != 0) {
+            printf("  phase       %" PRId64 "\n", about.phase);
+        }
+        if (about.params_json != NULL) {
+            printf("  parameters  %s\n", about.params_json);
+        }
+        printf("  run it      replisim run %s\n", path);
+    }
+    script_about_clear(&about);
+    return is_meant;
+}
+
+static bool describe_scenario(const char *name, int *code_out)
+{
+    struct stat status;
+    size_t length = strlen(name);
+    if (length > 4 && strcmp(name + length - 4, ".lua") == 0 && stat(name, &status) == 0) {
+        return describe_scenario_file(name, NULL, code_out);
+    }
+    struct cli_scenarios scenarios = {NULL, 0};
+    bool is_found = false;
+    if (stat(cli_scenarios_folder(), &status) == 0 &&
+        cli_scenarios_find(&scenarios, cli_scenarios_folder())) {
+        for (size_t i = 0; i < scenarios.count && !is_found; i++) {
+            is_found = describe_scenario_file(scenarios.paths[i], name, code_out);
+        }
+    }
+    cli_scenarios_clear(&scenarios);
+    return is_found;
+}
+
+static int describe_nothing(const char *name)
+{
+    const char *names[256];
+    size_t count = 0;
+    for (int i = 0; i < SIM_PROPERTY_COUNT; i++) {
+        names[count++] = sim_property_name((enum sim_property)i);
+    }
+    for (size_t i = 0; i < fault_catalog_count() && count < 128; i++) {
+        names[count++] = fault_catalog_at(i)->name;
+    }
+    for (size_t i = 0; i < rp_config_key_count() && count < 256; i++) {
+        names[count++] = rp_config_key_at(i)->name;
+    }
+    const char *meant = cli_nearest(name, names, count);
+    return cli_error("replisim describe: nothing called \"%s\"; %s%s", name,
+                     meant != NULL ? "did you mean " : "see replisim list",
+                     meant != NULL ? meant : "");
+}
+
+int cli_describe(int argc, char **argv)
+{
+    int code = CLI_EXIT_PASS;
+    if (argc != 2) {
+        return cli_error("replisim describe: one name, please; see replisim describe --help");
+    }
+    const char *name = argv[1];
+    bool is_found = describe_property(name) || describe_release(name) || describe_fault(name) ||
+                    describe_config(name) || describe_limits(name) ||
+                    describe_scenario(name, &code);
+    return is_found ? code : describe_nothing(name);
+}
