@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "version.h"
+#include "sim/cli/version.h"
 
 static const struct cli_command commands[] = {
     {"run", "run one scenario with one seed, and say what held", cli_help_run, cli_run},

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "version.h"
+#include "sim/cli/version.h"
 
 /* Deeper than anyone nests folders; ends a walk through links that go round. */
 #define DEPTH_MAX 16
