@@ -196,7 +196,8 @@ struct rp_pull_counters {
 
 #define RP_PULL_COUNTER_COUNT (sizeof(struct rp_pull_counters) / sizeof(uint64_t))
 
-const struct rp_pull_counters *rp_puller_counters(const struct rp_puller *puller);
+/* With the two gauges as they are now. Borrowed. */
+const struct rp_pull_counters *rp_puller_counters(struct rp_puller *puller);
 /* Name and value by position in the table; index < RP_PULL_COUNTER_COUNT. */
 const char *rp_pull_counter_name(size_t index);
 uint64_t rp_pull_counter_value(const struct rp_pull_counters *counters, size_t index);

@@ -29,10 +29,10 @@ void rp_readiness_free(struct rp_readiness *readiness);
 void rp_readiness_start(struct rp_readiness *readiness, bool has_puller);
 void rp_readiness_stop(struct rp_readiness *readiness); /* not ready from here on */
 
-/* Catch-up waits for this path. Idempotent. Errors: RP_ERR_NOMEM; the caller then treats the entry
- * as dropped (rp_readiness_dropped never fails: what cannot be stored keeps the gate shut until the
- * next rescan finds nothing missing). */
+/* Catch-up waits for this path. Idempotent. Errors: RP_ERR_NOMEM; the caller then calls
+ * rp_readiness_untaggable, which keeps the gate shut until a rescan finds nothing missing. */
 RP_MUST_USE int rp_readiness_tag(struct rp_readiness *readiness, struct rp_view path);
+void rp_readiness_untaggable(struct rp_readiness *readiness);
 /* The queue refused a path: untag it and, if it was tagged, record the drop. */
 void rp_readiness_dropped(struct rp_readiness *readiness, struct rp_view path);
 /* A reactive announcement: tagged as long as the barrier of this life has not passed, as the file
