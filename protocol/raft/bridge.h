@@ -53,6 +53,10 @@ void rp_bridge_bind(struct rp_bridge *bridge, const struct rp_consensus_events *
 /* Valid until free. */
 struct rp_consensus_port rp_bridge_port(struct rp_bridge *bridge);
 
+/* The library starts after the port's `start` returned, so that nothing comes from inside that call.
+ * 0: it did, or has not been asked to; RP_ERR_IO: its folder cannot be used, no member runs. */
+int rp_bridge_start_error(const struct rp_bridge *bridge);
+
 /* For the transport: bytes that a member gave to its `send_aux`, authenticated. Borrowed. */
 void rp_bridge_aux_received(struct rp_bridge *bridge, uint64_t source_raft_id,
                             struct rp_view bytes);

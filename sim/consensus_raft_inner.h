@@ -1,0 +1,87 @@
+/* Shared by consensus_raft.c, raft_folder.c and raft_message.c alone; sees <raft.h>. */
+#ifndef REPLISIM_SIM_CONSENSUS_RAFT_INNER_H
+#define REPLISIM_SIM_CONSENSUS_RAFT_INNER_H
+
+#include <raft.h>
+
+#include "sim/consensus_raft.h"
+
+/* An entry whose bytes are shared by every folder and message that has it. */
+struct raft_shared_entry {
+    uint64_t term;
+    unsigned short type;
+    struct rp_block *block;
+};
+
+struct raft_stored_snapshot {
+    uint64_t index, term, configuration_index;
+    struct raft_configuration configuration;
+    struct rp_block *block; /* NULL: there is no snapshot */
+};
+
+struct sim_raft_folder {
+    const struct rp_alloc *alloc;
+    uint64_t raft_id;
+    uint64_t term, vote;
+    uint64_t first_index; /* of entries[0], which may not be there yet */
+    struct raft_shared_entry *entries;
+    size_t entry_count, entry_capacity;
+    uint64_t synced_index;
+    struct raft_stored_snapshot snapshot;
+};
+
+struct sim_raft_message {
+    const struct rp_alloc *alloc;
+    uint32_t reference_count;
+    uint64_t source, target;
+    enum sim_raft_message_kind kind;
+    size_t size_bytes;
+    char *source_address; /* owned */
+    char *cluster_name;   /* owned */
+    uint64_t secret_digest;
+    struct raft_message scalars;                      /* pointers in it are not used */
+    struct raft_shared_entry *entries;                /* SIM_RAFT_APPEND */
+    struct raft_configuration snapshot_configuration; /* SIM_RAFT_SNAPSHOT */
+    struct rp_block *block;                           /* its bytes, or those of SIM_RAFT_AUX */
+};
+
+/* ---- raft_folder.c --------------------------------------------------------------------------- */
+
+/* Takes over the references. Errors: RP_ERR_NOMEM. */
+RP_MUST_USE int raft_folder_append(struct sim_raft_folder *folder,
+                                   const struct raft_shared_entry *entry);
+const struct raft_shared_entry *raft_folder_get(const struct sim_raft_folder *folder,
+                                                uint64_t index);
+void raft_folder_truncate(struct sim_raft_folder *folder, uint64_t index);
+/* Takes over the snapshot; keeps `trailing` entries before it. */
+void raft_folder_install(struct sim_raft_folder *folder, struct raft_stored_snapshot *snapshot,
+                         uint64_t trailing);
+void raft_folder_lose_unsynced(struct sim_raft_folder *folder);
+/* For raft_io.load; all memory is the library's. Errors: RAFT_NOMEM. */
+int raft_folder_load(const struct sim_raft_folder *folder, struct raft_snapshot **snapshot_out,
+                     raft_index *start_index_out, struct raft_entry **entries_out,
+                     size_t *count_out);
+int raft_snapshot_copy_out(const struct raft_stored_snapshot *stored,
+                           struct raft_snapshot **snapshot_out);
+void raft_stored_snapshot_clear(struct raft_stored_snapshot *snapshot);
+
+int raft_configuration_copy(const struct raft_configuration *source,
+                            struct raft_configuration *target);
+/* One batch for the bytes of `count` entries, as the library wants them. */
+int raft_entries_copy_out(const struct raft_shared_entry *shared, size_t count,
+                          struct raft_entry **entries_out);
+
+/* ---- raft_message.c -------------------------------------------------------------------------- */
+
+struct sim_raft_message *raft_message_new(const struct rp_alloc *alloc, uint64_t source,
+                                          uint64_t target, const char *source_address,
+                                          const char *cluster_name, uint64_t secret_digest);
+/* Fills in what the library sends; entries come from the folder where it has them. */
+RP_MUST_USE int raft_message_fill(struct sim_raft_message *message,
+                                  const struct raft_message *source,
+                                  const struct sim_raft_folder *folder);
+RP_MUST_USE int raft_message_fill_aux(struct sim_raft_message *message, struct rp_view bytes);
+/* What libraft is given: fresh memory of its own. Errors: RAFT_NOMEM. */
+int raft_message_copy_out(const struct sim_raft_message *message, struct raft_message *target);
+
+#endif
