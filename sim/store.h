@@ -1,8 +1,8 @@
 /* Disks: one store is one volume, which outlives the lives of the node that uses it.
  *
- * Timing: a disk does one thing at a time. Each operation takes a latency drawn from the disk's
- * range and its bytes at the read or write rate; a write also takes the CPU time of hashing, since
- * whoever stages bytes hashes them. Completions of one disk come in the order of the calls.
+ * Timing: bytes pass one after another at the read or write rate, a write after the CPU time of
+ * hashing, since whoever stages bytes hashes them; then each operation takes a latency drawn from
+ * the disk's range, which overlaps with others. Completions of one disk come in the order of calls.
  *
  * Durability: a published object and its name are durable at once (sync, rename, sync of the
  * folder). Staged bytes are not, until published: SIGKILL keeps them, power loss may not. A removal

@@ -1,0 +1,382 @@
+#include "sim/store.h"
+
+#include "protocol/error.h"
+#include "protocol/panic.h"
+#include "sim/store_internal.h"
+
+const struct rp_alloc *store_alloc(const struct sim_store *store)
+{
+    return store->disks->spec.alloc;
+}
+
+rp_time_ns store_now(const struct sim_store *store)
+{
+    return sim_event_queue_now(store->disks->spec.queue);
+}
+
+int sim_disks_new(const struct sim_disks_spec *spec, struct sim_disks **disks_out)
+{
+    struct sim_disks *disks = rp_allocate(spec->alloc, sizeof *disks);
+    if (disks == NULL) {
+        return RP_ERR_NOMEM;
+    }
+    disks->spec = *spec;
+    *disks_out = disks;
+    return 0;
+}
+
+void sim_disks_free(struct sim_disks *disks)
+{
+    if (disks != NULL) {
+        rp_release(disks->spec.alloc, disks);
+    }
+}
+
+int sim_store_new(struct sim_disks *disks, const struct sim_store_spec *spec,
+                  struct sim_store **store_out)
+{
+    struct sim_store *store = rp_allocate_zeroed(disks->spec.alloc, sizeof *store);
+    if (store == NULL) {
+        return RP_ERR_NOMEM;
+    }
+    store->disks = disks;
+    store->spec = *spec;
+    store->spec.name = rp_view_text(NULL);
+    store->table.alloc = disks->spec.alloc;
+    sim_rng_init(&store->rng, disks->spec.seed, "disk", spec->name, 0);
+    store_port_init(store);
+    *store_out = store;
+    return 0;
+}
+
+void store_stage_free(struct sim_store *store, struct store_stage *stage)
+{
+    struct store_stage **link = &store->stages;
+    while (*link != stage) {
+        link = &(*link)->next;
+    }
+    *link = stage->next;
+    store_unuse(store, stage->content.length_bytes);
+    sim_content_clear(&stage->content);
+    rp_release(store_alloc(store), stage);
+}
+
+void sim_store_wipe(struct sim_store *store)
+{
+    RP_ASSERT(!store->is_attached);
+    while (store->stages != NULL) {
+        store_stage_free(store, store->stages);
+    }
+    struct rp_view path;
+    while (sim_store_names(store, rp_view_text(NULL), &path, 1) == 1) {
+        store_hide(store, store_table_find(&store->table, path), false);
+    }
+    store_table_clear(&store->table);
+    store->used_bytes = 0;
+}
+
+void sim_store_free(struct sim_store *store)
+{
+    if (store == NULL) {
+        return;
+    }
+    sim_store_detach(store);
+    while (store->stages != NULL) {
+        store_stage_free(store, store->stages);
+    }
+    store_table_clear(&store->table);
+    rp_release(store_alloc(store), store->handles);
+    rp_release(store_alloc(store), store);
+}
+
+uint64_t sim_store_number(const struct sim_store *store)
+{
+    return store->spec.number;
+}
+
+void *sim_store_owner(const struct sim_store *store)
+{
+    return store->spec.owner;
+}
+
+/* ---- Space and names --------------------------------------------------------------------------- */
+
+uint64_t store_free_bytes(const struct sim_store *store)
+{
+    uint64_t capacity = store->spec.capacity_bytes;
+    uint64_t free_bytes = store->used_bytes < capacity ? capacity - store->used_bytes : 0;
+    if (store->faults.is_full) {
+        return 0;
+    }
+    if (store->faults.has_free_bytes && store->faults.free_bytes < free_bytes) {
+        return store->faults.free_bytes;
+    }
+    return free_bytes;
+}
+
+void store_use(struct sim_store *store, uint64_t bytes)
+{
+    store->used_bytes += bytes;
+    if (store->faults.has_free_bytes) {
+        uint64_t left = store->faults.free_bytes;
+        store->faults.free_bytes = bytes < left ? left - bytes : 0;
+    }
+}
+
+void store_unuse(struct sim_store *store, uint64_t bytes)
+{
+    RP_ASSERT(bytes <= store->used_bytes);
+    store->used_bytes -= bytes;
+    if (store->faults.has_free_bytes) {
+        store->faults.free_bytes += bytes;
+    }
+}
+
+int store_show(struct sim_store *store, struct rp_view path, struct rp_view sha256_hex,
+               struct store_object *object, bool is_by_node)
+{
+    struct store_record *old = store_table_find(&store->table, path);
+    if (old != NULL) {
+        store_unuse(store, old->object->content.length_bytes);
+    }
+    store->identity_next += 1;
+    object->identity = store->identity_next;
+    uint64_t length_bytes = object->content.length_bytes;
+    int error = store_table_put(&store->table, path, object);
+    if (error != 0) {
+        store_unuse(store, length_bytes);
+        return error;
+    }
+    const struct sim_store_watch *watch = &store->disks->spec.watch;
+    if (watch->visible != NULL) {
+        watch->visible(watch->context, store, path, sha256_hex, &object->content, is_by_node);
+    }
+    return 0;
+}
+
+void store_hide(struct sim_store *store, struct store_record *record, bool is_by_node)
+{
+    const struct sim_store_watch *watch = &store->disks->spec.watch;
+    store_unuse(store, record->object->content.length_bytes);
+    /* The watcher is told before the name's memory goes, and looks the store up without it. */
+    uint8_t *path = rp_allocate(store_alloc(store), record->path_bytes + 1);
+    RP_ASSERT(path != NULL);
+    size_t path_bytes = record->path_bytes;
+    memcpy(path, record->path, path_bytes);
+    store_table_remove(&store->table, record);
+    if (watch->vanished != NULL) {
+        watch->vanished(watch->context, store, rp_view_make(path, path_bytes), is_by_node);
+    }
+    rp_release(store_alloc(store), path);
+}
+
+/* ---- Lives ------------------------------------------------------------------------------------- */
+
+const struct rp_store_port *sim_store_attach(struct sim_store *store, const struct sim_gate *gate,
+                                             const struct rp_clock_port *clock)
+{
+    RP_ASSERT(!store->is_attached);
+    memset(&store->gate, 0, sizeof store->gate);
+    if (gate != NULL) {
+        store->gate = *gate;
+    }
+    store->clock = clock;
+    store->is_attached = true;
+    store->life += 1;
+    return &store->port;
+}
+
+static void stages_torn(struct sim_store *store)
+{
+    for (struct store_stage *stage = store->stages; stage != NULL; stage = stage->next) {
+        uint64_t length_bytes = stage->content.length_bytes;
+        if (length_bytes > 0 && sim_rng_chance(&store->rng, store->faults.torn)) {
+            uint64_t kept = sim_rng_below(&store->rng, length_bytes);
+            store_unuse(store, length_bytes - kept);
+            sim_content_truncate(&stage->content, kept);
+        }
+    }
+}
+
+void sim_store_detach(struct sim_store *store)
+{
+    if (!store->is_attached) {
+        return;
+    }
+    store->is_attached = false;
+    store->life += 1;
+    store->clock = NULL;
+    store_ops_drop(store);
+    store_handles_close(store);
+    if (store->faults.loses_unsynced) {
+        sim_store_power_loss(store);
+    } else {
+        stages_torn(store);
+    }
+}
+
+static void unsynced_vanish(struct sim_store *store)
+{
+    struct store_record **order = store_table_order(&store->table);
+    size_t count = store->table.count;
+    for (size_t index = count; index > 0; index -= 1) {
+        if (order[index - 1]->object->is_unsynced) {
+            /* From the end: the order of those before stays as it is. */
+            store_hide(store, order[index - 1], false);
+        }
+    }
+}
+
+void sim_store_power_loss(struct sim_store *store)
+{
+    RP_ASSERT(!store->is_attached);
+    struct store_stage *stage = store->stages;
+    while (stage != NULL) {
+        struct store_stage *next = stage->next;
+        uint64_t length_bytes = stage->content.length_bytes;
+        if (length_bytes > 0 && sim_rng_chance(&store->rng, store->faults.torn)) {
+            uint64_t kept = sim_rng_below(&store->rng, length_bytes);
+            store_unuse(store, length_bytes - kept);
+            sim_content_truncate(&stage->content, kept);
+        } else {
+            store_stage_free(store, stage);
+        }
+        stage = next;
+    }
+    unsynced_vanish(store);
+}
+
+void sim_store_thaw(struct sim_store *store)
+{
+    store_ops_thaw(store);
+}
+
+void sim_store_set_faults(struct sim_store *store, const struct sim_disk_faults *faults)
+{
+    bool is_newly_stuck = faults->stuck_ns != 0 && faults->stuck_ns != store->faults.stuck_ns;
+    if (faults->stuck_ns == 0) {
+        store->stuck_until_ns = 0;
+    } else if (is_newly_stuck) {
+        store->stuck_until_ns = store_now(store) + faults->stuck_ns;
+    }
+    store->faults = *faults;
+}
+
+const struct sim_disk_faults *sim_store_faults(const struct sim_store *store)
+{
+    return &store->faults;
+}
+
+/* ---- Truth ------------------------------------------------------------------------------------- */
+
+const struct sim_content *sim_store_content(const struct sim_store *store, struct rp_view path)
+{
+    const struct store_record *record = store_table_find(&store->table, path);
+    return record == NULL ? NULL : &record->object->content;
+}
+
+bool sim_store_verify(const struct sim_store *store, struct rp_view path, sim_body_key key,
+                      uint64_t length_bytes)
+{
+    const struct sim_content *content = sim_store_content(store, path);
+    return content != NULL && sim_content_is(content, key, length_bytes);
+}
+
+size_t sim_store_count(const struct sim_store *store)
+{
+    return store->table.count;
+}
+
+uint64_t sim_store_used_bytes(const struct sim_store *store)
+{
+    return store->used_bytes;
+}
+
+size_t sim_store_names(struct sim_store *store, struct rp_view cursor, struct rp_view *paths_out,
+                       size_t path_max)
+{
+    struct store_record **order = store_table_order(&store->table);
+    RP_ASSERT(order != NULL || store->table.count == 0);
+    size_t first = store_table_after(&store->table, cursor);
+    size_t count = 0;
+    while (count < path_max && first + count < store->table.count) {
+        paths_out[count] = store_record_path(order[first + count]);
+        count += 1;
+    }
+    return count;
+}
+
+size_t sim_store_staged_count(const struct sim_store *store)
+{
+    size_t count = 0;
+    for (const struct store_stage *stage = store->stages; stage != NULL; stage = stage->next) {
+        count += 1;
+    }
+    return count;
+}
+
+int sim_store_put(struct sim_store *store, struct rp_view path, sim_body_key key,
+                  uint64_t length_bytes, int64_t mtime_unix_ns)
+{
+    if (length_bytes > store_free_bytes(store)) {
+        return RP_ERR_NO_SPACE;
+    }
+    struct store_object *object = store_object_new(store_alloc(store), store->disks->spec.bodies);
+    if (object == NULL) {
+        return RP_ERR_NOMEM;
+    }
+    sim_content_set_body(&object->content, key, length_bytes);
+    object->mtime_unix_ns = mtime_unix_ns;
+    store_use(store, length_bytes);
+    return store_show(store, path, rp_view_text(NULL), object, false);
+}
+
+int sim_store_remove(struct sim_store *store, struct rp_view path)
+{
+    struct store_record *record = store_table_find(&store->table, path);
+    if (record == NULL) {
+        return RP_ERR_NOT_FOUND;
+    }
+    store_hide(store, record, false);
+    return 0;
+}
+
+/* Readers that have the object open see the damage too, as they would on a disk. */
+static int damage_content(struct sim_store *store, struct sim_content *content,
+                          enum sim_store_damage damage)
+{
+    uint64_t length_bytes = content->length_bytes;
+    uint64_t place = sim_rng_below(&store->rng, length_bytes);
+    uint64_t extent_bytes = 1 + sim_rng_below(&store->rng, length_bytes - place);
+    uint64_t half = length_bytes / 2;
+    switch (damage) {
+    case SIM_STORE_FLIP:
+        return sim_content_flip(content, place, (uint8_t)(1u << (extent_bytes % 8)));
+    case SIM_STORE_TRUNCATE:
+        store_unuse(store, length_bytes - place);
+        sim_content_truncate(content, place);
+        return 0;
+    case SIM_STORE_ZERO: return sim_content_zero(content, place, extent_bytes);
+    case SIM_STORE_SWAP:
+        return half == 0 ? sim_content_flip(content, 0, 1)
+                         : sim_content_swap(content, 0, length_bytes - half, half);
+    }
+    return RP_ERR_INVALID;
+}
+
+int sim_store_damage(struct sim_store *store, struct rp_view path, enum sim_store_damage damage)
+{
+    struct store_record *record = store_table_find(&store->table, path);
+    if (record == NULL) {
+        return RP_ERR_NOT_FOUND;
+    }
+    if (record->object->content.length_bytes == 0) {
+        return RP_ERR_INVALID;
+    }
+    int error = damage_content(store, &record->object->content, damage);
+    const struct sim_store_watch *watch = &store->disks->spec.watch;
+    if (error == 0 && watch->damaged != NULL) {
+        watch->damaged(watch->context, store, path);
+    }
+    return error;
+}
