@@ -152,6 +152,10 @@ static void op_start(struct store_op *op, uint64_t cost_ns)
 {
     struct sim_store *store = op->store;
     rp_time_ns now_ns = store_now(store);
+    if (!store->is_attached) {
+        op_free(op); /* a node that is torn down after its life ended: nobody waits */
+        return;
+    }
     rp_time_ns busy_ns = store->busy_until_ns < now_ns ? now_ns : store->busy_until_ns;
     store->busy_until_ns = busy_ns + cost_ns;
     rp_time_ns finish_ns = store->busy_until_ns + store->faults.slow_ns +
