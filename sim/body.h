@@ -38,10 +38,13 @@ RP_MUST_USE int sim_body_chunk(struct sim_bodies *bodies, sim_body_key key, uint
                                size_t length_bytes, struct rp_chunk *chunk_out);
 /* Whose bytes these are, by identity; false for any other block. */
 bool sim_body_identify(struct rp_chunk chunk, sim_body_key *key_out, uint64_t *offset_out);
+/* The same bytes of that body: equal offsets, or equal within the repeated piece of a sparse one. */
+bool sim_body_same_place(sim_body_key key, uint64_t left_bytes, uint64_t right_bytes);
 /* The hash of the first `length_bytes` of the body as 64 lower-case hex digits, really computed, and
  * remembered for the last (key, length) asked. Errors: RP_ERR_NOMEM. */
 RP_MUST_USE int sim_body_sha256(struct sim_bodies *bodies, sim_body_key key, uint64_t length_bytes,
                                 char hex_out[64]);
+const struct rp_alloc *sim_bodies_alloc(const struct sim_bodies *bodies);
 /* Bytes made so far: what the cache is there to keep low. */
 uint64_t sim_bodies_made_bytes(const struct sim_bodies *bodies);
 

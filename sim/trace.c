@@ -1,0 +1,512 @@
+/* One serialised form serves both the fingerprint and the ring: little-endian numbers and
+ * length-prefixed bytes. Small writes are gathered before they are hashed.
+ *
+ * A record: length (4 bytes, itself included), sort (1), kind (1), 2 zero bytes, time (8), argument
+ * (8); an observation goes on with error, size, lsn, value, value2 (8 each) and its texts. */
+#include "sim/trace.h"
+
+#include <inttypes.h>
+
+#define XXH_STATIC_LINKING_ONLY
+#include <xxhash.h>
+
+#include "protocol/error.h"
+#include "protocol/panic.h"
+
+#define GATHER_BYTES   8192u
+#define HEAD_BYTES     24u
+#define NUMBER_COUNT   5u
+#define TEXT_COUNT     6u
+#define TEXT_BYTES_MAX 4096u /* of one text in the ring; the fingerprint takes all */
+#define LANE_MAX       4096u
+
+enum record_sort { RECORD_EVENT = 1, RECORD_OBSERVATION = 2, RECORD_NOTE = 3 };
+
+struct lane {
+    char *name; /* owned */
+    size_t length_bytes;
+};
+
+struct sim_trace {
+    const struct rp_alloc *alloc;
+    XXH3_state_t *hash; /* owned */
+    uint8_t gathered[GATHER_BYTES];
+    size_t gathered_bytes;
+    uint64_t count;
+    /* Records lie from `tail` to `head`; one that would not fit before the end starts at 0 and
+     * `wrap` says where the earlier ones end. */
+    uint8_t *ring; /* owned; NULL: none kept */
+    size_t ring_bytes, head, tail, wrap;
+    uint64_t kept_count;
+    FILE *file; /* borrowed */
+    enum sim_trace_format format;
+    bool is_first;
+    struct lane *lanes; /* owned: nodes seen by the sink */
+    size_t lane_count;
+};
+
+int sim_trace_new(const struct rp_alloc *alloc, size_t ring_bytes, struct sim_trace **trace_out)
+{
+    struct sim_trace *trace = rp_allocate_zeroed(alloc, sizeof *trace);
+    if (trace == NULL) {
+        return RP_ERR_NOMEM;
+    }
+    trace->alloc = alloc;
+    trace->hash = XXH3_createState();
+    trace->ring = ring_bytes == 0 ? NULL : rp_allocate(alloc, ring_bytes);
+    trace->ring_bytes = ring_bytes;
+    if (trace->hash == NULL || (ring_bytes != 0 && trace->ring == NULL)) {
+        sim_trace_free(trace);
+        return RP_ERR_NOMEM;
+    }
+    XXH3_128bits_reset(trace->hash);
+    *trace_out = trace;
+    return 0;
+}
+
+void sim_trace_free(struct sim_trace *trace)
+{
+    if (trace == NULL) {
+        return;
+    }
+    for (size_t index = 0; index < trace->lane_count; index += 1) {
+        rp_release(trace->alloc, trace->lanes[index].name);
+    }
+    rp_release(trace->alloc, trace->lanes);
+    rp_release(trace->alloc, trace->ring);
+    XXH3_freeState(trace->hash);
+    rp_release(trace->alloc, trace);
+}
+
+/* ---- Fingerprint ------------------------------------------------------------------------------- */
+
+static void gather(struct sim_trace *trace, const void *bytes, size_t length_bytes)
+{
+    if (length_bytes > GATHER_BYTES - trace->gathered_bytes) {
+        XXH3_128bits_update(trace->hash, trace->gathered, trace->gathered_bytes);
+        trace->gathered_bytes = 0;
+        if (length_bytes > GATHER_BYTES) {
+            XXH3_128bits_update(trace->hash, bytes, length_bytes);
+            return;
+        }
+    }
+    if (length_bytes > 0) {
+        memcpy(trace->gathered + trace->gathered_bytes, bytes, length_bytes);
+        trace->gathered_bytes += length_bytes;
+    }
+}
+
+struct sim_fingerprint sim_trace_fingerprint(const struct sim_trace *trace)
+{
+    XXH3_state_t *copy = XXH3_createState();
+    RP_ASSERT(copy != NULL);
+    XXH3_copyState(copy, trace->hash);
+    XXH3_128bits_update(copy, trace->gathered, trace->gathered_bytes);
+    XXH128_hash_t hash = XXH3_128bits_digest(copy);
+    XXH3_freeState(copy);
+    struct sim_fingerprint fingerprint = {hash.low64, hash.high64};
+    return fingerprint;
+}
+
+void sim_fingerprint_text(struct sim_fingerprint fingerprint, char text_out[33])
+{
+    snprintf(text_out, 33, "%016" PRIx64 "%016" PRIx64, fingerprint.high, fingerprint.low);
+}
+
+uint64_t sim_trace_count(const struct sim_trace *trace)
+{
+    return trace->count;
+}
+
+/* ---- Records ----------------------------------------------------------------------------------- */
+
+static uint8_t *put_number(uint8_t *at, uint64_t value, unsigned byte_count)
+{
+    for (unsigned byte = 0; byte < byte_count; byte += 1) {
+        at[byte] = (uint8_t)(value >> (8 * byte));
+    }
+    return at + byte_count;
+}
+
+static uint64_t get_number(const uint8_t **at, unsigned byte_count)
+{
+    uint64_t value = 0;
+    for (unsigned byte = 0; byte < byte_count; byte += 1) {
+        value |= (uint64_t)(*at)[byte] << (8 * byte);
+    }
+    *at += byte_count;
+    return value;
+}
+
+static void put_head(uint8_t head[HEAD_BYTES], size_t length_bytes, enum record_sort sort,
+                     unsigned kind, rp_time_ns now_ns, uint64_t argument)
+{
+    uint8_t *at = put_number(head, length_bytes, 4);
+    at = put_number(at, (uint64_t)sort, 1);
+    at = put_number(at, kind, 1);
+    at = put_number(at, 0, 2);
+    at = put_number(at, now_ns, 8);
+    put_number(at, argument, 8);
+}
+
+static size_t length_at(const struct sim_trace *trace, size_t position)
+{
+    const uint8_t *at = trace->ring + position;
+    return (size_t)get_number(&at, 4);
+}
+
+static void drop_oldest(struct sim_trace *trace)
+{
+    trace->tail += length_at(trace, trace->tail);
+    trace->kept_count -= 1;
+    if (trace->kept_count == 0) {
+        trace->head = 0;
+        trace->tail = 0;
+        trace->wrap = 0;
+    } else if (trace->wrap != 0 && trace->tail == trace->wrap) {
+        trace->tail = 0;
+        trace->wrap = 0;
+    }
+}
+
+/* Where a record of that length goes, old ones dropped as needed; NULL when it can never fit. */
+static uint8_t *ring_reserve(struct sim_trace *trace, size_t length_bytes)
+{
+    if (length_bytes > trace->ring_bytes) {
+        return NULL;
+    }
+    for (;;) {
+        if (trace->wrap == 0) {
+            if (trace->ring_bytes - trace->head >= length_bytes) {
+                break;
+            }
+            trace->wrap = trace->head;
+            trace->head = 0;
+        } else if (trace->tail - trace->head >= length_bytes) {
+            break;
+        } else {
+            drop_oldest(trace);
+        }
+    }
+    uint8_t *at = trace->ring + trace->head;
+    trace->head += length_bytes;
+    trace->kept_count += 1;
+    return at;
+}
+
+static void sink_record(struct sim_trace *trace, const struct sim_trace_record *record);
+
+void sim_trace_event(struct sim_trace *trace, rp_time_ns now_ns, enum sim_event_kind kind,
+                     uint64_t argument)
+{
+    uint8_t head[HEAD_BYTES];
+    put_head(head, HEAD_BYTES, RECORD_EVENT, (unsigned)kind, now_ns, argument);
+    gather(trace, head, HEAD_BYTES);
+    uint8_t *at = ring_reserve(trace, HEAD_BYTES);
+    if (at != NULL) {
+        memcpy(at, head, HEAD_BYTES);
+    }
+    if (trace->file != NULL) {
+        struct sim_trace_record record = {0};
+        record.number = trace->count;
+        record.time_ns = now_ns;
+        record.event_kind = kind;
+        record.argument = argument;
+        sink_record(trace, &record);
+    }
+    trace->count += 1;
+}
+
+struct texts {
+    struct rp_view views[TEXT_COUNT];
+};
+
+static struct texts texts_of(struct rp_view node_id, const struct rp_observation *observation)
+{
+    struct texts texts = {{node_id, observation->path, observation->sha256, observation->peer_id,
+                           observation->peer_address, observation->code}};
+    return texts;
+}
+
+static void put_numbers(uint8_t numbers[8 * NUMBER_COUNT], const struct rp_observation *observation)
+{
+    uint8_t *at = put_number(numbers, (uint64_t)(int64_t)observation->error, 8);
+    at = put_number(at, (uint64_t)observation->size_bytes, 8);
+    at = put_number(at, observation->lsn, 8);
+    at = put_number(at, observation->value, 8);
+    put_number(at, observation->value2, 8);
+}
+
+static size_t kept_bytes(struct rp_view text)
+{
+    return text.length_bytes < TEXT_BYTES_MAX ? text.length_bytes : TEXT_BYTES_MAX;
+}
+
+static void ring_observation(struct sim_trace *trace, rp_time_ns now_ns,
+                             const struct rp_observation *observation, const struct texts *texts,
+                             const uint8_t numbers[8 * NUMBER_COUNT])
+{
+    size_t length_bytes = HEAD_BYTES + 8 * NUMBER_COUNT;
+    for (size_t index = 0; index < TEXT_COUNT; index += 1) {
+        length_bytes += 2 + kept_bytes(texts->views[index]);
+    }
+    uint8_t *at = ring_reserve(trace, length_bytes);
+    if (at == NULL) {
+        return;
+    }
+    put_head(at, length_bytes, RECORD_OBSERVATION, (unsigned)observation->kind, now_ns, 0);
+    memcpy(at + HEAD_BYTES, numbers, 8 * NUMBER_COUNT);
+    at += HEAD_BYTES + 8 * NUMBER_COUNT;
+    for (size_t index = 0; index < TEXT_COUNT; index += 1) {
+        size_t text_bytes = kept_bytes(texts->views[index]);
+        at = put_number(at, text_bytes, 2);
+        if (text_bytes > 0) {
+            memcpy(at, texts->views[index].bytes, text_bytes);
+            at += text_bytes;
+        }
+    }
+}
+
+void sim_trace_observation(struct sim_trace *trace, rp_time_ns now_ns, struct rp_view node_id,
+                           const struct rp_observation *observation)
+{
+    struct texts texts = texts_of(node_id, observation);
+    uint8_t head[HEAD_BYTES];
+    uint8_t numbers[8 * NUMBER_COUNT];
+    put_head(head, 0, RECORD_OBSERVATION, (unsigned)observation->kind, now_ns, 0);
+    put_numbers(numbers, observation);
+    gather(trace, head, sizeof head);
+    gather(trace, numbers, sizeof numbers);
+    for (size_t index = 0; index < TEXT_COUNT; index += 1) {
+        uint8_t length[4];
+        put_number(length, texts.views[index].length_bytes, 4);
+        gather(trace, length, sizeof length);
+        gather(trace, texts.views[index].bytes, texts.views[index].length_bytes);
+    }
+    ring_observation(trace, now_ns, observation, &texts, numbers);
+    if (trace->file != NULL) {
+        struct sim_trace_record record = {0};
+        record.number = trace->count;
+        record.time_ns = now_ns;
+        record.is_observation = true;
+        record.node_id = node_id;
+        record.observation = *observation;
+        sink_record(trace, &record);
+    }
+    trace->count += 1;
+}
+
+void sim_trace_note(struct sim_trace *trace, const char *what, const void *bytes,
+                    size_t length_bytes)
+{
+    uint8_t head[HEAD_BYTES];
+    size_t what_bytes = strlen(what);
+    put_head(head, what_bytes, RECORD_NOTE, 0, 0, length_bytes);
+    gather(trace, head, sizeof head);
+    gather(trace, what, what_bytes);
+    gather(trace, bytes, length_bytes);
+}
+
+/* ---- Replay ------------------------------------------------------------------------------------ */
+
+static struct rp_view get_text(const uint8_t **at)
+{
+    size_t length_bytes = (size_t)get_number(at, 2);
+    struct rp_view view = rp_view_make(*at, length_bytes);
+    *at += length_bytes;
+    return view;
+}
+
+static void decode(const uint8_t *at, struct sim_trace_record *record)
+{
+    at += 4;
+    record->is_observation = get_number(&at, 1) == RECORD_OBSERVATION;
+    unsigned kind = (unsigned)get_number(&at, 1);
+    at += 2;
+    record->time_ns = get_number(&at, 8);
+    record->argument = get_number(&at, 8);
+    if (!record->is_observation) {
+        record->event_kind = (enum sim_event_kind)kind;
+        return;
+    }
+    struct rp_observation *observation = &record->observation;
+    observation->kind = (enum rp_observation_kind)kind;
+    observation->error = (int)(int64_t)get_number(&at, 8);
+    observation->size_bytes = (int64_t)get_number(&at, 8);
+    observation->lsn = get_number(&at, 8);
+    observation->value = get_number(&at, 8);
+    observation->value2 = get_number(&at, 8);
+    record->node_id = get_text(&at);
+    observation->path = get_text(&at);
+    observation->sha256 = get_text(&at);
+    observation->peer_id = get_text(&at);
+    observation->peer_address = get_text(&at);
+    observation->code = get_text(&at);
+}
+
+void sim_trace_replay(const struct sim_trace *trace, void *context,
+                      void (*record)(void *context, const struct sim_trace_record *record))
+{
+    size_t position = trace->tail;
+    for (uint64_t kept = 0; kept < trace->kept_count; kept += 1) {
+        if (trace->wrap != 0 && position == trace->wrap) {
+            position = 0;
+        }
+        struct sim_trace_record decoded = {0};
+        decoded.number = trace->count - trace->kept_count + kept;
+        decode(trace->ring + position, &decoded);
+        position += length_at(trace, position);
+        record(context, &decoded);
+    }
+}
+
+/* ---- Text -------------------------------------------------------------------------------------- */
+
+/* Bytes beyond ASCII are written as the code points of the same number: the text stays valid JSON
+ * whatever a path holds. */
+static void write_text(FILE *file, struct rp_view text)
+{
+    fputc('"', file);
+    for (size_t index = 0; index < text.length_bytes; index += 1) {
+        uint8_t byte = text.bytes[index];
+        if (byte == '"' || byte == '\\') {
+            fputc('\\', file);
+            fputc(byte, file);
+        } else if (byte < 0x20 || byte >= 0x7f) {
+            fprintf(file, "\\u%04x", byte);
+        } else {
+            fputc(byte, file);
+        }
+    }
+    fputc('"', file);
+}
+
+static void write_member(FILE *file, const char *name, struct rp_view text)
+{
+    if (text.length_bytes > 0) {
+        fprintf(file, ",\"%s\":", name);
+        write_text(file, text);
+    }
+}
+
+static void write_members(FILE *file, const struct sim_trace_record *record)
+{
+    fprintf(file, "\"number\":%" PRIu64, record->number);
+    if (!record->is_observation) {
+        fprintf(file, ",\"argument\":%" PRIu64, record->argument);
+        return;
+    }
+    const struct rp_observation *observation = &record->observation;
+    write_member(file, "path", observation->path);
+    write_member(file, "sha256", observation->sha256);
+    write_member(file, "peer", observation->peer_id);
+    write_member(file, "address", observation->peer_address);
+    write_member(file, "code", observation->code);
+    if (observation->error != 0) {
+        fprintf(file, ",\"error\":%d", observation->error);
+    }
+    fprintf(file, ",\"size_bytes\":%" PRId64 ",\"lsn\":%" PRIu64, observation->size_bytes,
+            observation->lsn);
+    fprintf(file, ",\"value\":%" PRIu64 ",\"value2\":%" PRIu64, observation->value,
+            observation->value2);
+}
+
+static const char *record_name(const struct sim_trace_record *record)
+{
+    return record->is_observation ? rp_observation_name(record->observation.kind)
+                                  : sim_event_kind_name(record->event_kind);
+}
+
+static void write_separator(struct sim_trace *trace)
+{
+    fputs(trace->is_first ? "\n" : ",\n", trace->file);
+    trace->is_first = false;
+}
+
+/* Lane 0 is the world; a node gets the next one, and a name record, when it is first seen. */
+static size_t lane_of(struct sim_trace *trace, struct rp_view node_id)
+{
+    for (size_t index = 0; index < trace->lane_count; index += 1) {
+        struct lane *lane = &trace->lanes[index];
+        if (rp_view_equal(rp_view_make(lane->name, lane->length_bytes), node_id)) {
+            return index + 1;
+        }
+    }
+    if (trace->lane_count == LANE_MAX || node_id.length_bytes == 0) {
+        return 0;
+    }
+    struct lane *lanes =
+        rp_resize(trace->alloc, trace->lanes, (trace->lane_count + 1) * sizeof *lanes);
+    char *name = lanes == NULL ? NULL : rp_allocate(trace->alloc, node_id.length_bytes);
+    if (lanes != NULL) {
+        trace->lanes = lanes;
+    }
+    if (name == NULL) {
+        return 0;
+    }
+    memcpy(name, node_id.bytes, node_id.length_bytes);
+    lanes[trace->lane_count].name = name;
+    lanes[trace->lane_count].length_bytes = node_id.length_bytes;
+    trace->lane_count += 1;
+    write_separator(trace);
+    fprintf(trace->file, "{\"name\":\"thread_name\",\"ph\":\"M\",\"pid\":1,\"tid\":%zu,\"args\":{",
+            trace->lane_count);
+    fputs("\"name\":", trace->file);
+    write_text(trace->file, node_id);
+    fputs("}}", trace->file);
+    return trace->lane_count;
+}
+
+static void sink_chrome(struct sim_trace *trace, const struct sim_trace_record *record)
+{
+    size_t lane = record->is_observation ? lane_of(trace, record->node_id) : 0;
+    write_separator(trace);
+    fprintf(trace->file,
+            "{\"name\":\"%s\",\"cat\":\"%s\",\"ph\":\"i\",\"s\":\"t\",\"ts\":%" PRIu64
+            ".%03u,\"pid\":1,\"tid\":%zu,\"args\":{",
+            record_name(record), record->is_observation ? "observation" : "event",
+            record->time_ns / RP_NS_PER_US, (unsigned)(record->time_ns % RP_NS_PER_US), lane);
+    write_members(trace->file, record);
+    fputs("}}", trace->file);
+}
+
+static void sink_line(struct sim_trace *trace, const struct sim_trace_record *record)
+{
+    fprintf(trace->file, "{\"time_ns\":%" PRIu64 ",\"name\":\"%s\",", record->time_ns,
+            record_name(record));
+    write_members(trace->file, record);
+    write_member(trace->file, "node", record->node_id);
+    fputs("}\n", trace->file);
+}
+
+static void sink_record(struct sim_trace *trace, const struct sim_trace_record *record)
+{
+    if (trace->format == SIM_TRACE_CHROME) {
+        sink_chrome(trace, record);
+    } else {
+        sink_line(trace, record);
+    }
+}
+
+void sim_trace_sink(struct sim_trace *trace, FILE *file, enum sim_trace_format format)
+{
+    trace->file = file;
+    trace->format = format;
+    trace->is_first = true;
+    if (format == SIM_TRACE_CHROME) {
+        fputs("{\"displayTimeUnit\":\"ms\",\"traceEvents\":[", file);
+    }
+}
+
+int sim_trace_sink_end(struct sim_trace *trace)
+{
+    FILE *file = trace->file;
+    trace->file = NULL;
+    if (file == NULL) {
+        return 0;
+    }
+    if (trace->format == SIM_TRACE_CHROME) {
+        fputs("\n]}\n", file);
+    }
+    return fflush(file) != 0 || ferror(file) != 0 ? RP_ERR_IO : 0;
+}
