@@ -48,7 +48,7 @@ static void drop_frame(struct rp_view view)
     free((void *)(uintptr_t)view.bytes);
 }
 
-#define TWO_FRAMES "\0\0\0\4\x21one\0\0\0\6\x20three"
+static const char TWO_FRAMES[] = "\0\0\0\4\x21one\0\0\0\6\x20three";
 
 /* ---- Tests ----------------------------------------------------------------------------------- */
 
