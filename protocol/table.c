@@ -20,7 +20,7 @@ static uint64_t hash_mix(uint64_t hash, uint64_t word)
 }
 
 /* Fixed and unseeded; its value differs between byte orders, which nothing can see. */
-static uint64_t hash_of(struct rp_view key)
+uint64_t rp_table_hash(struct rp_view key)
 {
     uint64_t hash = HASH_START ^ key.length_bytes;
     size_t at = 0;
@@ -78,7 +78,7 @@ static size_t find_pair(const struct rp_table *table, struct rp_view key, uint64
 
 void *rp_table_get(const struct rp_table *table, struct rp_view key)
 {
-    size_t index = find_pair(table, key, hash_of(key));
+    size_t index = find_pair(table, key, rp_table_hash(key));
     return index == NO_PAIR ? NULL : table->pairs[index].value;
 }
 
@@ -146,7 +146,7 @@ static int make_room(struct rp_table *table)
 int rp_table_put(struct rp_table *table, struct rp_view key, void *value, void **replaced_out)
 {
     RP_ASSERT(value != NULL);
-    uint64_t hash = hash_of(key);
+    uint64_t hash = rp_table_hash(key);
     size_t index = find_pair(table, key, hash);
     void *replaced = index == NO_PAIR ? NULL : table->pairs[index].value;
     if (index == NO_PAIR) {
@@ -170,7 +170,7 @@ int rp_table_put(struct rp_table *table, struct rp_view key, void *value, void *
 
 void *rp_table_remove(struct rp_table *table, struct rp_view key)
 {
-    size_t index = find_pair(table, key, hash_of(key));
+    size_t index = find_pair(table, key, rp_table_hash(key));
     if (index == NO_PAIR) {
         return NULL;
     }

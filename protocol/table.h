@@ -35,6 +35,9 @@ static inline size_t rp_table_count(const struct rp_table *table)
     return table->live_count;
 }
 
+/* The fixed hash of the keys, for other uses within a run; differs between byte orders. */
+uint64_t rp_table_hash(struct rp_view key);
+
 /* NULL: absent. */
 void *rp_table_get(const struct rp_table *table, struct rp_view key);
 
