@@ -11,6 +11,7 @@
 
 /* An entry in static memory: its reference count never reaches 0. */
 #define BENCH_ENTRY_REFERENCES 1000000u
+#define BENCH_EVENT_MAX        8
 
 static inline struct rp_file_entry bench_entry(struct rp_view path, struct rp_view sha256,
                                                int64_t size_bytes)
@@ -60,6 +61,8 @@ struct client_bench {
     bool is_dial_silent, is_sink_silent;
     bool is_paused;
     struct rp_fetch_action finish;
+    struct rp_fetch_event events[BENCH_EVENT_MAX]; /* not yet given; the first is being given */
+    size_t event_count;
     size_t dial_count, close_count, finish_count, append_count;
 };
 
@@ -146,14 +149,25 @@ static inline void client_bench_act(struct client_bench *bench,
     }
 }
 
-/* One event, and all that follows from it. */
+/* One event, and all that follows from it: what the actions answer is queued, never nested. */
 static inline void client_bench_step(struct client_bench *bench, struct rp_fetch_event event)
 {
     struct rp_fetch_action action;
     event.now_ns = bench->now_ns;
-    rp_fetch_client_step(bench->client, &event);
-    while (rp_fetch_client_next(bench->client, &action)) {
-        client_bench_act(bench, &action);
+    rp_block_retain(event.chunk.block);
+    ck_assert_uint_lt(bench->event_count, BENCH_EVENT_MAX);
+    bench->events[bench->event_count++] = event;
+    if (bench->event_count > 1) {
+        return; /* the loop below is running */
+    }
+    while (bench->event_count > 0) {
+        rp_fetch_client_step(bench->client, &bench->events[0]);
+        while (rp_fetch_client_next(bench->client, &action)) {
+            client_bench_act(bench, &action);
+        }
+        rp_block_release(bench->events[0].chunk.block);
+        bench->event_count -= 1;
+        memmove(&bench->events[0], &bench->events[1], bench->event_count * sizeof event);
     }
 }
 
@@ -215,6 +229,8 @@ struct server_bench {
     size_t stat_count, open_count, read_count, close_count, finish_count, read_close_count;
     size_t cancel_store_count, accepted_count, refused_count, begin_count;
     struct rp_serve_action finish;
+    struct rp_serve_event events[BENCH_EVENT_MAX]; /* not yet given; the first is being given */
+    size_t event_count;
 };
 
 static inline void server_bench_init(struct server_bench *bench, const struct rp_traits *traits)
@@ -350,9 +366,20 @@ static inline void server_bench_step(struct server_bench *bench, struct rp_serve
 {
     struct rp_serve_action action;
     event.now_ns = bench->now_ns;
-    rp_fetch_server_step(bench->server, &event);
-    while (rp_fetch_server_next(bench->server, &action)) {
-        server_bench_act(bench, &action);
+    rp_block_retain(event.chunk.block);
+    ck_assert_uint_lt(bench->event_count, BENCH_EVENT_MAX);
+    bench->events[bench->event_count++] = event;
+    if (bench->event_count > 1) {
+        return; /* the loop below is running */
+    }
+    while (bench->event_count > 0) {
+        rp_fetch_server_step(bench->server, &bench->events[0]);
+        while (rp_fetch_server_next(bench->server, &action)) {
+            server_bench_act(bench, &action);
+        }
+        rp_block_release(bench->events[0].chunk.block);
+        bench->event_count -= 1;
+        memmove(&bench->events[0], &bench->events[1], bench->event_count * sizeof event);
     }
 }
 
