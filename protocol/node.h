@@ -1,0 +1,122 @@
+/* A node: the coordinator that joins the machines of this room to the ports of a world.
+ *
+ *            start                  leader known            barrier, walk, pulls settled
+ *   NEW ---------------> JOINING ---------------> CATCHING UP ---------------> READY
+ *                            \________________________|__________________________/
+ *                                                     | stop
+ *                                                     v
+ *                             STOPPING -> STOPPED (the done callback of rp_node_stop)
+ *
+ * A node lives for one process life. It does nothing before rp_node_start and nothing after its stop
+ * completed; a crash is rp_node_free without a stop. All calls come from the world's loop. */
+#ifndef REPLISIM_PROTOCOL_NODE_H
+#define REPLISIM_PROTOCOL_NODE_H
+
+#include "protocol/catchup.h"
+#include "protocol/config.h"
+#include "protocol/entry_pool.h"
+#include "protocol/manifest.h"
+#include "protocol/observe.h"
+#include "protocol/ports.h"
+#include "protocol/puller.h"
+#include "protocol/readiness.h"
+#include "protocol/registrar.h"
+#include "protocol/release.h"
+
+struct rp_node;
+
+struct rp_node_options {
+    const struct rp_config *config;      /* copied */
+    const struct rp_ports *ports;        /* copied; what it points to outlives the node */
+    const struct rp_observer *observer;  /* borrowed, or NULL */
+    struct rp_entry_pool *pool;          /* borrowed */
+    enum rp_release release;
+    bool has_clustering_license;
+};
+
+/* Judges the configuration first (behaviour.md 13): a node without license or with clustering off is
+ * made but stays standalone; an empty secret or unusable setting is refused.
+ * Errors: RP_ERR_INVALID (`note_out` says what to change), RP_ERR_NOMEM. */
+RP_MUST_USE int rp_node_new(const struct rp_node_options *options, struct rp_node **node_out,
+                            char note_out[160]);
+/* In any state: cancels timers, closes connections, forgets requests. The world must have detached
+ * its store, net and consensus ports from this node before, so that nothing completes later. */
+void rp_node_free(struct rp_node *node);
+
+/* The sides that the world's ports call. Valid for the node's life. */
+const struct rp_net_events *rp_node_net_events(struct rp_node *node);
+const struct rp_consensus_events *rp_node_consensus_events(struct rp_node *node);
+
+/* Starts consensus, the puller, the listener, health checks, discovery, heartbeats and the catch-up
+ * walk. Errors: RP_ERR_IO; nothing runs then. behaviour.md 13.3 */
+RP_MUST_USE int rp_node_start(struct rp_node *node);
+
+/* Ordered stop within RP_STOP_TOTAL_NS, whatever peers do; `done` comes once, later. A second call
+ * only adds nothing: its callback replaces none and is refused with RP_ERR_BUSY.
+ * behaviour.md 13.4, design.md */
+RP_MUST_USE int rp_node_stop(struct rp_node *node, void (*done)(void *context), void *context);
+
+/* ---- The flush path (behaviour.md 2) ---------------------------------------------------------- */
+
+/* A file that the database above just produced. Owned by the caller until `done`, which comes once:
+ * 0 when stored and queued for registration; RP_ERR_IO, RP_ERR_NO_SPACE, RP_ERR_INVALID (path not
+ * admissible), RP_ERR_FULL (registrar), RP_ERR_STOPPED. */
+struct rp_flush_request {
+    void (*done)(struct rp_flush_request *request, int error);
+    void *context;
+    struct rp_view path, database, measurement;
+    struct rp_wall_time partition_time;
+    uint64_t size_bytes;
+    bool is_update; /* UpdateFile instead of RegisterFile */
+    /* A piece of the body at `offset`, at most `max_bytes`, at least one byte while there are any.
+     * Its reference passes to the node. False: the source failed (RP_ERR_IO). */
+    bool (*read)(void *context, uint64_t offset, size_t max_bytes, struct rp_chunk *chunk_out);
+    char sha256[RP_SHA256_HEX]; /* of what was read, when done */
+    void *node_private;
+};
+void rp_node_flush(struct rp_node *node, struct rp_flush_request *request);
+
+/* ---- Proposals -------------------------------------------------------------------------------- */
+
+/* A command from above (retention, tests): applied here when this node leads, else forwarded.
+ * `done` comes once. `code` and `text` are those of wire.md 7 and live as long as the program. */
+struct rp_node_proposal {
+    void (*done)(struct rp_node_proposal *proposal, int error, const char *code, const char *text);
+    void *context;
+    bool is_local; /* when done: answered by our own consensus, not by a peer */
+};
+void rp_node_propose(struct rp_node *node, struct rp_node_proposal *proposal,
+                     struct rp_view command);
+
+/* ---- Reads ------------------------------------------------------------------------------------ */
+
+/* behaviour.md 11 */
+bool rp_node_is_ready(const struct rp_node *node);
+
+struct rp_query_answer {
+    bool is_gated; /* refused with 503; the rest is then zero */
+    bool is_complete;
+    uint64_t missing_count;
+};
+/* What a query over files under `prefix` would see now. */
+struct rp_query_answer rp_node_query(struct rp_node *node, struct rp_view prefix);
+
+/* Everything that checkers, traces and /metrics read; borrowed until the next event. */
+struct rp_node_inspection {
+    const struct rp_manifest *manifest;
+    struct rp_pull_counters puller;
+    struct rp_registrar_counters registrar;
+    struct rp_catchup_status catchup;
+    bool is_ready, is_degraded, is_leader, has_leader, is_joined;
+    /* Nothing queued, active, in flight or awaited: at rest (invariants.md, quiescence). Health
+     * checks, heartbeats, discovery and an unneeded rescan do not count. */
+    bool is_idle;
+    size_t connection_count; /* both directions */
+    size_t request_count;    /* store and consensus calls in flight */
+    size_t timer_count;      /* one-shot timers armed, periodic ones left out */
+    size_t peer_count;
+    size_t nonce_count;
+};
+void rp_node_inspect(struct rp_node *node, struct rp_node_inspection *inspection_out);
+
+#endif

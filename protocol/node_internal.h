@@ -1,0 +1,274 @@
+/* The inside of a node, shared by the node_*.c files and by nobody else. Each file owns one part:
+ *
+ *   node.c        birth, death, inspection         node_link.c      connections
+ *   node_start.c  start, discovery timer           node_exchange.c  one-shot requests
+ *   node_stop.c   ordered stop                     node_call.c      store and consensus calls
+ *   node_join.c   join, both sides                 node_health.c    heartbeats, checks, leave
+ *   node_peer.c   inbound connections              node_serve.c     fetches that we answer
+ *   node_pull.c   the puller's ports               node_present.c   is a file here, and intact?
+ *   node_walk.c   catch-up and rescans             node_apply.c     what the log says
+ *   node_propose.c proposals and forwarding        node_flush.c     flush path and registrar
+ */
+#ifndef REPLISIM_PROTOCOL_NODE_INTERNAL_H
+#define REPLISIM_PROTOCOL_NODE_INTERNAL_H
+
+#include "protocol/auth.h"
+#include "protocol/error.h"
+#include "protocol/forward_client.h"
+#include "protocol/frame.h"
+#include "protocol/limits.h"
+#include "protocol/message.h"
+#include "protocol/node.h"
+#include "protocol/node_call.h"
+#include "protocol/node_exchange.h"
+#include "protocol/node_link.h"
+#include "protocol/nonce_cache.h"
+#include "protocol/panic.h"
+#include "protocol/peers.h"
+#include "protocol/presence.h"
+#include "protocol/table.h"
+
+enum node_phase { NODE_NEW, NODE_STANDALONE, NODE_RUNNING, NODE_STOPPING, NODE_STOPPED };
+
+/* What the ordered stop waits for, in this order (node_stop.c). */
+enum node_stop_step {
+    NODE_STOP_DRAIN,     /* registrar: what was flushed is registered, within its limit */
+    NODE_STOP_TRANSFER,  /* leadership handed on */
+    NODE_STOP_CALLS,     /* pulls and transfers cancelled, their calls come back */
+    NODE_STOP_CONSENSUS, /* closed */
+    NODE_STOP_DONE
+};
+
+struct node_inbound;
+struct node_worker;
+struct node_check;
+struct node_pending_proposal;
+
+struct rp_node {
+    struct rp_config config; /* owned copy */
+    enum rp_release release;
+    const struct rp_traits *traits;
+    struct rp_ports ports;
+    const struct rp_observer *observer;
+    struct rp_entry_pool *pool;
+    enum node_phase phase;
+
+    struct rp_net_events net_events;
+    struct rp_consensus_events consensus_events;
+    struct rp_auth *auth; /* NULL: no secret */
+    struct rp_nonce_cache *nonces;
+    struct rp_manifest *manifest;
+    struct rp_peers *peers;
+    struct rp_arena scratch; /* one message at a time */
+    struct rp_buffer frame;  /* one outgoing frame or command at a time */
+
+    struct rp_table links; /* rp_conn -> node_link */
+    size_t link_count;
+    struct node_exchange *exchanges;
+    struct node_call *calls; /* store calls in flight */
+    size_t call_count;       /* store and consensus calls in flight */
+    size_t timer_count;      /* armed one-shot timers */
+
+    /* node_start.c, node_join.c */
+    struct rp_timer discovery_timer;
+    struct node_exchange *join_exchange;
+    size_t next_seed;
+    uint32_t redirect_count;
+    bool is_joined;
+    bool is_self_proposed; /* an AddNode of ourselves is under way */
+    struct rp_node_proposal self_proposal;
+
+    /* node_health.c */
+    struct rp_timer health_timer;
+
+    /* node_peer.c: listed so that a stop can end them */
+    struct node_inbound *inbound;
+    size_t inbound_count;
+
+    /* node_propose.c */
+    struct rp_forward_client *forward;
+    struct node_link forward_link;
+    struct rp_timer forward_timer;
+    struct rp_timer propose_timer; /* answers that must not come from within the call */
+    struct rp_table forwarded;     /* request number -> node_pending_proposal */
+    struct node_pending_proposal *proposals;
+    uint64_t next_request;
+    uint64_t leader_raft_id;
+
+    /* node_flush.c */
+    struct rp_registrar *registrar;
+    struct rp_timer registrar_timer;
+    bool is_registrar_stopped;
+    struct rp_table registrations; /* ticket -> proposal */
+    struct node_flush *flushes;
+
+    /* node_pull.c, node_present.c, node_walk.c */
+    struct rp_puller *puller;
+    struct node_worker *workers;
+    size_t worker_count;
+    struct rp_timer puller_timer;
+    struct rp_presence *presence;
+    struct rp_catchup *catchup;
+    struct rp_timer catchup_timer;
+    struct rp_readiness *readiness;
+    struct node_consensus_call barrier_call;
+    struct rp_timer rescan_timer;
+    rp_time_ns rescan_interval_ns;
+    bool was_ready;
+
+    /* node_apply.c: local copies of deleted files, after the grace */
+    struct node_delete *deletes;
+    size_t delete_count;
+
+    /* node_stop.c */
+    enum node_stop_step stop_step;
+    void (*stop_done)(void *context);
+    void *stop_context;
+    struct rp_timer stop_timer; /* ends the present step */
+    struct node_consensus_call stop_call;
+    bool is_stop_call_done;
+};
+
+/* ---- Small conveniences ----------------------------------------------------------------------- */
+
+static inline rp_time_ns node_now(const struct rp_node *node)
+{
+    return node->ports.clock.now_ns(node->ports.clock.state);
+}
+
+static inline int64_t node_wall_ns(const struct rp_node *node)
+{
+    return node->ports.clock.wall_unix_ns(node->ports.clock.state);
+}
+
+/* Whole seconds, rounded down, also before 1970. */
+int64_t node_wall_s(const struct rp_node *node);
+/* The zone is UTC. */
+struct rp_wall_time node_wall_time(const struct rp_node *node);
+
+void node_timer_init(struct rp_timer *timer, void (*fire)(void *context), void *context);
+void node_arm_at(struct rp_node *node, struct rp_timer *timer, rp_time_ns deadline_ns);
+void node_arm_after(struct rp_node *node, struct rp_timer *timer, rp_time_ns delay_ns);
+void node_disarm(struct rp_node *node, struct rp_timer *timer);
+
+/* 32 random bytes as lowercase hex (wire.md 8.3). */
+void node_nonce(struct rp_node *node, char nonce_hex_out[RP_NONCE_HEX]);
+uint64_t node_random_u64(struct rp_node *node, enum rp_random_purpose purpose);
+
+static inline struct rp_view node_id(const struct rp_node *node)
+{
+    return rp_view_text(node->config.node_id);
+}
+static inline struct rp_view node_cluster(const struct rp_node *node)
+{
+    return rp_view_text(node->config.cluster_name);
+}
+
+static inline void node_see(struct rp_node *node, const struct rp_observation *observation)
+{
+    rp_observe(node->observer, observation);
+}
+
+void node_log(struct rp_node *node, enum rp_log_level level, const char *text);
+
+/* Is this message's MAC right, fresh, and new? One answer for all three; seen and counted.
+ * `kind_text` is constant. */
+bool node_authenticate(struct rp_node *node, const struct rp_auth_tuple *tuple, struct rp_view mac);
+
+/* Encodes into node->frame and lends the bytes. Errors: as rp_message_encode. */
+RP_MUST_USE int node_encode(struct rp_node *node, const struct rp_message *message,
+                            struct rp_view *frame_out);
+
+/* ---- Between the files ------------------------------------------------------------------------ */
+
+void node_link_events(struct rp_node *node, struct rp_net_events *events_out);
+
+/* node_join.c */
+void node_discovery_run(struct rp_node *node);  /* timer and start */
+void node_self_record_check(struct rp_node *node); /* leader: are we in the manifest as we are? */
+struct node_join;
+void node_join_begin(struct node_inbound *inbound, const struct rp_join_request *request);
+void node_join_cancel(struct node_join *join);
+
+/* node_health.c */
+void node_health_start(struct rp_node *node);
+void node_health_stop(struct rp_node *node);
+void node_leave_broadcast(struct rp_node *node);
+void node_heartbeat_received(struct node_inbound *inbound, const struct rp_heartbeat *heartbeat);
+void node_leave_received(struct rp_node *node, const struct rp_leave_notify *leave);
+void node_peer_changed(void *context, const struct rp_peer *peer, enum rp_peer_change change);
+
+/* node_peer.c */
+void node_peer_accept(struct rp_node *node, rp_conn conn);
+void node_peer_end_all(struct rp_node *node);
+struct rp_node *node_inbound_node(const struct node_inbound *inbound);
+struct node_link *node_inbound_link(struct node_inbound *inbound);
+/* Sends a message; a failure to encode or send just closes. */
+void node_inbound_answer(struct node_inbound *inbound, const struct rp_message *message);
+/* Closes the connection (what was sent is delivered) and frees the session. */
+void node_inbound_end(struct node_inbound *inbound);
+
+/* node_serve.c: a fetch session takes over the inbound connection's events. */
+struct node_serve;
+struct node_serve *node_serve_begin(struct node_inbound *inbound,
+                                    const struct rp_fetch_file *request);
+void node_serve_drained(struct node_serve *serve);
+void node_serve_ended(struct node_serve *serve, int error);
+/* Frees it, now or when its store call came back; the inbound is gone for it. */
+void node_serve_cancel(struct node_serve *serve);
+
+/* node_propose.c: inbound forward sessions, and our own proposals. */
+struct node_forwarded;
+struct node_forwarded *node_forwarded_begin(struct node_inbound *inbound, struct rp_view payload);
+void node_forwarded_received(struct node_forwarded *session, struct rp_view bytes);
+void node_forwarded_ended(struct node_forwarded *session);
+void node_forwarded_cancel(struct node_forwarded *session);
+int node_propose_init(struct rp_node *node);
+void node_propose_clear(struct rp_node *node);
+void node_propose_leader_changed(struct rp_node *node);
+void node_propose_stop(struct rp_node *node);
+bool node_propose_is_idle(const struct rp_node *node);
+
+/* node_flush.c */
+int node_flush_init(struct rp_node *node);
+void node_flush_clear(struct rp_node *node);
+void node_flush_leader_changed(struct rp_node *node);
+void node_flush_seen(struct rp_node *node, const struct rp_file_entry *entry);
+void node_flush_stop(struct rp_node *node); /* drain; node_stop_advance follows */
+bool node_flush_is_idle(const struct rp_node *node);
+void node_flush_cancel(struct rp_node *node); /* bodies that are being written */
+
+/* node_pull.c */
+int node_pull_init(struct rp_node *node);
+void node_pull_clear(struct rp_node *node);
+void node_pull_announce(struct rp_node *node, const struct rp_file_entry *entry, uint64_t source);
+void node_pull_run(struct rp_node *node); /* carries out what the puller wants */
+void node_pull_stop(struct rp_node *node);
+bool node_pull_is_idle(const struct rp_node *node);
+
+/* node_present.c: judges one file by content; `done` comes once, from an event or at once. */
+struct node_check;
+void node_presence_published(struct rp_node *node, const struct rp_file_entry *entry);
+
+/* node_walk.c */
+int node_walk_init(struct rp_node *node);
+void node_walk_clear(struct rp_node *node);
+void node_walk_start(struct rp_node *node);
+void node_walk_run(struct rp_node *node);
+void node_walk_stop(struct rp_node *node);
+void node_walk_leader_changed(struct rp_node *node);
+void node_walk_pull_ended(struct rp_node *node);
+void node_rescan_hope(struct rp_node *node); /* a peer joined or became healthy */
+void node_ready_check(struct rp_node *node); /* tells observers when readiness changes */
+bool node_walk_is_idle(const struct rp_node *node);
+
+/* node_apply.c */
+int node_apply_init(struct rp_node *node);
+void node_apply_clear(struct rp_node *node);
+void node_apply_stop(struct rp_node *node);
+bool node_apply_is_idle(const struct rp_node *node);
+
+/* node_stop.c: moves the stop on when what it waits for has happened; else nothing. */
+void node_stop_advance(struct rp_node *node);
+
+#endif
