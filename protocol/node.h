@@ -26,10 +26,10 @@
 struct rp_node;
 
 struct rp_node_options {
-    const struct rp_config *config;      /* copied */
-    const struct rp_ports *ports;        /* copied; what it points to outlives the node */
-    const struct rp_observer *observer;  /* borrowed, or NULL */
-    struct rp_entry_pool *pool;          /* borrowed */
+    const struct rp_config *config;     /* copied */
+    const struct rp_ports *ports;       /* copied; what it points to outlives the node */
+    const struct rp_observer *observer; /* borrowed, or NULL */
+    struct rp_entry_pool *pool;         /* borrowed */
     enum rp_release release;
     bool has_clustering_license;
 };
@@ -111,9 +111,9 @@ struct rp_node_inspection {
     /* Nothing queued, active, in flight or awaited: at rest (invariants.md, quiescence). Health
      * checks, heartbeats, discovery and an unneeded rescan do not count. */
     bool is_idle;
+    bool is_missing_any;     /* a rescan is pending because something is missing */
     size_t connection_count; /* both directions */
     size_t request_count;    /* store and consensus calls in flight */
-    size_t timer_count;      /* one-shot timers armed, periodic ones left out */
     size_t peer_count;
     size_t nonce_count;
 };

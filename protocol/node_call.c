@@ -67,6 +67,14 @@ static void on_consensus_done(struct rp_consensus_request *request, int error)
 {
     struct node_consensus_call *call = request->context;
     struct rp_node *node = call->node;
+    if (call->previous != NULL) {
+        call->previous->next = call->next;
+    } else {
+        node->consensus_calls = call->next;
+    }
+    if (call->next != NULL) {
+        call->next->previous = call->previous;
+    }
     call->is_in_flight = false;
     node->call_count -= 1;
     call->done(call->owner, error);
@@ -90,5 +98,23 @@ struct rp_consensus_request *node_consensus_call_begin(struct node_consensus_cal
     call->request.context = call;
     call->is_in_flight = true;
     call->node->call_count += 1;
+    call->previous = NULL;
+    call->next = call->node->consensus_calls;
+    if (call->next != NULL) {
+        call->next->previous = call;
+    }
+    call->node->consensus_calls = call;
     return &call->request;
+}
+
+/* Each owner sees an ordinary completion and tidies up; a dead node begins no new call. */
+void node_call_abort_all(struct rp_node *node)
+{
+    RP_ASSERT(node->is_dead);
+    while (node->calls != NULL) {
+        on_done(&node->calls->request, RP_ERR_STOPPED);
+    }
+    while (node->consensus_calls != NULL) {
+        on_consensus_done(&node->consensus_calls->request, RP_ERR_STOPPED);
+    }
 }

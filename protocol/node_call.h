@@ -30,6 +30,7 @@ struct node_consensus_call {
     void (*done)(void *owner, int error);
     void *owner;
     bool is_in_flight;
+    struct node_consensus_call *previous, *next;
 };
 void node_consensus_call_init(struct node_consensus_call *call, struct rp_node *node,
                               void (*done)(void *owner, int error), void *owner);

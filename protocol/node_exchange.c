@@ -96,8 +96,8 @@ static void enlist(struct node_exchange *exchange)
 static int copy_frame(struct node_exchange *exchange, struct rp_view frame)
 {
     uint8_t *bytes = NULL;
-    int error = rp_block_new(exchange->node->ports.alloc, frame.length_bytes, &exchange->frame,
-                             &bytes);
+    int error =
+        rp_block_new(exchange->node->ports.alloc, frame.length_bytes, &exchange->frame, &bytes);
     if (error == 0) {
         memcpy(bytes, frame.bytes, frame.length_bytes);
     }

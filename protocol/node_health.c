@@ -182,8 +182,7 @@ void node_heartbeat_received(struct node_inbound *inbound, const struct rp_heart
 {
     struct rp_node *node = node_inbound_node(inbound);
     if (heartbeat_is_authentic(node, heartbeat)) {
-        (void)rp_peers_heartbeat(node->peers, heartbeat->node_id, heartbeat->state,
-                                 node_now(node));
+        (void)rp_peers_heartbeat(node->peers, heartbeat->node_id, heartbeat->state, node_now(node));
         struct rp_message message = {.type = RP_MSG_HEARTBEAT_ACK};
         message.as.heartbeat_ack.node_id = node_id(node);
         message.as.heartbeat_ack.timestamp = node_wall_time(node);

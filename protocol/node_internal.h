@@ -34,7 +34,7 @@ enum node_phase { NODE_NEW, NODE_STANDALONE, NODE_RUNNING, NODE_STOPPING, NODE_S
 enum node_stop_step {
     NODE_STOP_DRAIN,     /* registrar: what was flushed is registered, within its limit */
     NODE_STOP_TRANSFER,  /* leadership handed on */
-    NODE_STOP_CALLS,     /* pulls and transfers cancelled, their calls come back */
+    NODE_STOP_CALLS,     /* cancelled store calls come back */
     NODE_STOP_CONSENSUS, /* closed */
     NODE_STOP_DONE
 };
@@ -59,20 +59,22 @@ struct rp_node {
     struct rp_nonce_cache *nonces;
     struct rp_manifest *manifest;
     struct rp_peers *peers;
-    struct rp_arena scratch; /* one message at a time */
-    struct rp_buffer frame;  /* one outgoing frame or command at a time */
+    struct rp_arena scratch;  /* one message at a time */
+    struct rp_buffer frame;   /* one outgoing frame at a time */
+    struct rp_buffer command; /* one outgoing command at a time */
 
     struct rp_table links; /* rp_conn -> node_link */
     size_t link_count;
     struct node_exchange *exchanges;
     struct node_call *calls; /* store calls in flight */
     size_t call_count;       /* store and consensus calls in flight */
-    size_t timer_count;      /* armed one-shot timers */
+    struct node_consensus_call *consensus_calls;
 
     /* node_start.c, node_join.c */
     struct rp_timer discovery_timer;
     struct node_exchange *join_exchange;
     size_t next_seed;
+    struct rp_buffer asked_address;
     uint32_t redirect_count;
     bool is_joined;
     bool is_self_proposed; /* an AddNode of ourselves is under way */
@@ -90,35 +92,48 @@ struct rp_node {
     struct node_link forward_link;
     struct rp_timer forward_timer;
     struct rp_timer propose_timer; /* answers that must not come from within the call */
-    struct rp_table forwarded;     /* request number -> node_pending_proposal */
+    struct rp_buffer leader_address;
     struct node_pending_proposal *proposals;
     uint64_t next_request;
-    uint64_t leader_raft_id;
+    uint64_t serve_number;
 
     /* node_flush.c */
     struct rp_registrar *registrar;
     struct rp_timer registrar_timer;
     bool is_registrar_stopped;
-    struct rp_table registrations; /* ticket -> proposal */
+    struct rp_sha256 *flush_hash;
     struct node_flush *flushes;
 
-    /* node_pull.c, node_present.c, node_walk.c */
+    /* node_pull.c, node_present.c */
     struct rp_puller *puller;
     struct node_worker *workers;
-    size_t worker_count;
+    uint32_t worker_count;
     struct rp_timer puller_timer;
+    struct rp_candidate *candidates;           /* scratch, RP_PEER_COUNT_MAX */
+    struct rp_pull_candidate *pull_candidates; /* scratch, as many */
+    struct rp_buffer dial_address;
     struct rp_presence *presence;
+    struct rp_readiness *readiness;
+
+    /* node_walk.c */
     struct rp_catchup *catchup;
     struct rp_timer catchup_timer;
-    struct rp_readiness *readiness;
     struct node_consensus_call barrier_call;
+    const struct rp_file_entry **page; /* scratch, RP_WALK_PAGE_MAX */
     struct rp_timer rescan_timer;
-    rp_time_ns rescan_interval_ns;
-    bool was_ready;
+    struct rp_buffer rescan_cursor;
+    bool is_rescanning;
+    uint64_t rescan_missing_count;
 
     /* node_apply.c: local copies of deleted files, after the grace */
     struct node_delete *deletes;
     size_t delete_count;
+    bool has_leader_changed;
+
+    /* node.c: what machines want done, outside of apply */
+    struct rp_timer work_timer;
+    bool is_working;
+    bool is_dead; /* being freed: no port is called any more */
 
     /* node_stop.c */
     enum node_stop_step stop_step;
@@ -184,7 +199,7 @@ RP_MUST_USE int node_encode(struct rp_node *node, const struct rp_message *messa
 void node_link_events(struct rp_node *node, struct rp_net_events *events_out);
 
 /* node_join.c */
-void node_discovery_run(struct rp_node *node);  /* timer and start */
+void node_discovery_run(struct rp_node *node);     /* timer and start */
 void node_self_record_check(struct rp_node *node); /* leader: are we in the manifest as we are? */
 struct node_join;
 void node_join_begin(struct node_inbound *inbound, const struct rp_join_request *request);
@@ -208,65 +223,74 @@ void node_inbound_answer(struct node_inbound *inbound, const struct rp_message *
 /* Closes the connection (what was sent is delivered) and frees the session. */
 void node_inbound_end(struct node_inbound *inbound);
 
-/* node_serve.c: a fetch session takes over the inbound connection's events. */
-struct node_serve;
-struct node_serve *node_serve_begin(struct node_inbound *inbound,
-                                    const struct rp_fetch_file *request);
+void node_inbound_attach_join(struct node_inbound *inbound, struct node_join *join);
+void node_inbound_attach_serve(struct node_inbound *inbound, struct node_serve *serve);
+void node_inbound_attach_forwarded(struct node_inbound *inbound, struct node_forwarded *session);
+
+/* node_serve.c: a fetch session takes over the inbound connection's events, and ends it. */
+void node_serve_begin(struct node_inbound *inbound, const struct rp_fetch_file *request);
 void node_serve_drained(struct node_serve *serve);
 void node_serve_ended(struct node_serve *serve, int error);
 /* Frees it, now or when its store call came back; the inbound is gone for it. */
 void node_serve_cancel(struct node_serve *serve);
 
 /* node_propose.c: inbound forward sessions, and our own proposals. */
-struct node_forwarded;
-struct node_forwarded *node_forwarded_begin(struct node_inbound *inbound, struct rp_view payload);
+void node_forwarded_begin(struct node_inbound *inbound, struct rp_view payload,
+                          struct rp_view rest);
 void node_forwarded_received(struct node_forwarded *session, struct rp_view bytes);
 void node_forwarded_ended(struct node_forwarded *session);
 void node_forwarded_cancel(struct node_forwarded *session);
-int node_propose_init(struct rp_node *node);
+RP_MUST_USE int node_propose_init(struct rp_node *node);
 void node_propose_clear(struct rp_node *node);
 void node_propose_leader_changed(struct rp_node *node);
 void node_propose_stop(struct rp_node *node);
 bool node_propose_is_idle(const struct rp_node *node);
 
 /* node_flush.c */
-int node_flush_init(struct rp_node *node);
+RP_MUST_USE int node_flush_init(struct rp_node *node);
 void node_flush_clear(struct rp_node *node);
 void node_flush_leader_changed(struct rp_node *node);
 void node_flush_seen(struct rp_node *node, const struct rp_file_entry *entry);
-void node_flush_stop(struct rp_node *node); /* drain; node_stop_advance follows */
-bool node_flush_is_idle(const struct rp_node *node);
+void node_flush_run(struct rp_node *node);
+void node_flush_stop(struct rp_node *node);   /* drain; node_stop_advance follows */
 void node_flush_cancel(struct rp_node *node); /* bodies that are being written */
+bool node_flush_is_idle(const struct rp_node *node);
 
 /* node_pull.c */
-int node_pull_init(struct rp_node *node);
+RP_MUST_USE int node_pull_init(struct rp_node *node);
 void node_pull_clear(struct rp_node *node);
-void node_pull_announce(struct rp_node *node, const struct rp_file_entry *entry, uint64_t source);
+enum rp_announce_result node_pull_offer(struct rp_node *node, const struct rp_file_entry *entry,
+                                        enum rp_announce_source source);
+void node_pull_announce(struct rp_node *node, const struct rp_file_entry *entry,
+                        enum rp_announce_source source);
 void node_pull_run(struct rp_node *node); /* carries out what the puller wants */
 void node_pull_stop(struct rp_node *node);
 bool node_pull_is_idle(const struct rp_node *node);
 
-/* node_present.c: judges one file by content; `done` comes once, from an event or at once. */
-struct node_check;
-void node_presence_published(struct rp_node *node, const struct rp_file_entry *entry);
-
 /* node_walk.c */
-int node_walk_init(struct rp_node *node);
+RP_MUST_USE int node_walk_init(struct rp_node *node);
 void node_walk_clear(struct rp_node *node);
 void node_walk_start(struct rp_node *node);
 void node_walk_run(struct rp_node *node);
 void node_walk_stop(struct rp_node *node);
-void node_walk_leader_changed(struct rp_node *node);
-void node_walk_pull_ended(struct rp_node *node);
+void node_rescan_begin(struct rp_node *node);
 void node_rescan_hope(struct rp_node *node); /* a peer joined or became healthy */
 void node_ready_check(struct rp_node *node); /* tells observers when readiness changes */
 bool node_walk_is_idle(const struct rp_node *node);
 
 /* node_apply.c */
-int node_apply_init(struct rp_node *node);
+RP_MUST_USE int node_apply_init(struct rp_node *node);
 void node_apply_clear(struct rp_node *node);
 void node_apply_stop(struct rp_node *node);
 bool node_apply_is_idle(const struct rp_node *node);
+
+/* node.c */
+void node_work(struct rp_node *node);   /* everything that machines want done, now */
+void node_settle(struct rp_node *node); /* node_work, unless it is running already */
+void node_kick(struct rp_node *node);   /* node_work from an event of its own, due at once */
+/* Not in flight any more, as cancelled: for the end of a life without a stop. */
+void node_call_abort_all(struct rp_node *node);
+void node_read_close(struct rp_node *node, rp_store_handle reader); /* 0: nothing */
 
 /* node_stop.c: moves the stop on when what it waits for has happened; else nothing. */
 void node_stop_advance(struct rp_node *node);

@@ -131,7 +131,9 @@ void node_link_close(struct node_link *link)
     if (node_link_is_open(link)) {
         rp_conn conn = link->conn;
         detach(link);
-        link->node->ports.net.close(link->node->ports.net.state, conn);
+        if (!link->node->is_dead) {
+            link->node->ports.net.close(link->node->ports.net.state, conn);
+        }
     }
 }
 
@@ -140,7 +142,9 @@ void node_link_abort(struct node_link *link)
     if (node_link_is_open(link)) {
         rp_conn conn = link->conn;
         detach(link);
-        link->node->ports.net.abort(link->node->ports.net.state, conn);
+        if (!link->node->is_dead) {
+            link->node->ports.net.abort(link->node->ports.net.state, conn);
+        }
     }
 }
 
@@ -186,8 +190,7 @@ static bool push_pieces(struct node_link *link)
         struct node_link_piece *piece = link->first;
         size_t taken = net->send(net->state, link->conn, piece->chunk);
         if (taken < piece->chunk.length_bytes) {
-            piece->chunk =
-                rp_chunk_slice(piece->chunk, taken, piece->chunk.length_bytes - taken);
+            piece->chunk = rp_chunk_slice(piece->chunk, taken, piece->chunk.length_bytes - taken);
             return false;
         }
         link->first = piece->next;

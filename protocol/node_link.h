@@ -11,7 +11,7 @@ struct rp_node;
 struct node_link_owner {
     void (*connected)(void *owner, int error); /* not 0: the link is closed already */
     void (*received)(void *owner, struct rp_chunk chunk);
-    void (*drained)(void *owner); /* room again, and everything kept here was taken */
+    void (*drained)(void *owner);          /* room again, and everything kept here was taken */
     void (*ended)(void *owner, int error); /* not 0: the link is closed already */
 };
 

@@ -86,8 +86,8 @@ static void dispatch(struct node_inbound *inbound, const struct rp_frame *frame,
     struct rp_node *node = inbound->node;
     struct rp_message message;
     rp_arena_reset(&node->scratch);
-    int error = rp_message_decode(node->traits, frame->type, frame->payload, &node->scratch,
-                                  &message);
+    int error =
+        rp_message_decode(node->traits, frame->type, frame->payload, &node->scratch, &message);
     if (error != 0) {
         node_inbound_end(inbound); /* wire.md 1.2: silently */
         return;

@@ -172,8 +172,7 @@ static void step_forward(struct rp_node *node, struct rp_forward_client_event *e
 
 static void on_forward_connected(void *owner, int error)
 {
-    struct rp_forward_client_event event = {.kind = RP_FORWARD_CLIENT_EV_CONNECTED,
-                                            .error = error};
+    struct rp_forward_client_event event = {.kind = RP_FORWARD_CLIENT_EV_CONNECTED, .error = error};
     step_forward(owner, &event);
 }
 
@@ -210,9 +209,8 @@ void node_propose_leader_changed(struct rp_node *node)
 {
     struct rp_consensus_status status = node->ports.consensus.status(node->ports.consensus.state);
     const struct rp_peer *leader =
-        status.leader_raft_id == 0
-            ? NULL
-            : rp_peers_get_by_raft_id(node->peers, status.leader_raft_id);
+        status.leader_raft_id == 0 ? NULL
+                                   : rp_peers_get_by_raft_id(node->peers, status.leader_raft_id);
     struct rp_view address =
         leader == NULL || leader->is_self ? rp_view_make(NULL, 0) : leader->address;
     if (rp_view_equal(address, rp_buffer_view(&node->leader_address))) {
@@ -231,9 +229,8 @@ void node_propose_leader_changed(struct rp_node *node)
 static void see_proposed(struct rp_node *node, const struct node_pending_proposal *pending,
                          bool is_forwarded)
 {
-    struct rp_observation seen = {.kind = RP_SEE_PROPOSED,
-                                  .value = pending->request,
-                                  .value2 = is_forwarded ? 1 : 0};
+    struct rp_observation seen = {
+        .kind = RP_SEE_PROPOSED, .value = pending->request, .value2 = is_forwarded ? 1 : 0};
     node_see(node, &seen);
 }
 
@@ -277,8 +274,7 @@ void rp_node_propose(struct rp_node *node, struct rp_node_proposal *proposal,
     node_consensus_call_init(&pending->call, node, on_local_done, pending);
     pending->next = node->proposals;
     node->proposals = pending;
-    proposal->is_local =
-        node->ports.consensus.status(node->ports.consensus.state).is_leader;
+    proposal->is_local = node->ports.consensus.status(node->ports.consensus.state).is_leader;
     if (!proposal->is_local) {
         forward(node, pending, command);
         return;
@@ -382,8 +378,8 @@ static void destroy_session(struct node_forwarded *session)
 
 static void see_judged(struct rp_node *node, const struct rp_forward_server_action *action)
 {
-    bool is_authentic = action->verdict == RP_FORWARD_PROPOSE ||
-                        action->verdict > RP_FORWARD_REPLAY;
+    bool is_authentic =
+        action->verdict == RP_FORWARD_PROPOSE || action->verdict > RP_FORWARD_REPLAY;
     struct rp_observation seen = {
         .kind = is_authentic ? RP_SEE_REQUEST_ACCEPTED : RP_SEE_REQUEST_REFUSED,
         .code = rp_view_text("forward"),
@@ -466,8 +462,7 @@ static bool host_is_leader(void *context)
     return node->ports.consensus.status(node->ports.consensus.state).is_leader;
 }
 
-void node_forwarded_begin(struct node_inbound *inbound, struct rp_view payload,
-                          struct rp_view rest)
+void node_forwarded_begin(struct node_inbound *inbound, struct rp_view payload, struct rp_view rest)
 {
     struct rp_node *node = node_inbound_node(inbound);
     struct node_forwarded *session = rp_allocate_zeroed(node->ports.alloc, sizeof *session);
@@ -563,9 +558,12 @@ void node_propose_clear(struct rp_node *node)
     node_link_abort(&node->forward_link);
     while (node->proposals != NULL) {
         struct node_pending_proposal *pending = node->proposals;
+        struct rp_node_proposal *proposal = pending->proposal;
         node->proposals = pending->next;
-        node_disarm(node, &pending->timer);
         rp_release(node->ports.alloc, pending);
+        if (proposal != NULL) {
+            proposal->done(proposal, RP_ERR_STOPPED, "", "stopped");
+        }
     }
     rp_forward_client_free(node->forward);
     rp_buffer_clear(&node->leader_address);

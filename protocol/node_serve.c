@@ -19,9 +19,7 @@ static void destroy(struct node_serve *serve)
 {
     struct rp_node *node = serve->node;
     node_disarm(node, &serve->timer);
-    if (serve->reader != 0) {
-        node->ports.store.read_close(node->ports.store.state, serve->reader);
-    }
+    node_read_close(node, serve->reader);
     rp_fetch_server_free(serve->server);
     rp_release(node->ports.alloc, serve);
 }
@@ -32,7 +30,9 @@ static void let_go(struct node_serve *serve)
     serve->inbound = NULL;
     node_disarm(serve->node, &serve->timer);
     if (serve->call.is_in_flight) {
-        node_call_cancel(&serve->call);
+        if (!serve->node->is_dead) {
+            node_call_cancel(&serve->call);
+        }
     } else {
         destroy(serve);
     }
@@ -161,10 +161,8 @@ static void send_chunk(struct node_serve *serve, const struct rp_serve_action *a
 
 static void close_reader(struct node_serve *serve)
 {
-    if (serve->reader != 0) {
-        serve->node->ports.store.read_close(serve->node->ports.store.state, serve->reader);
-        serve->reader = 0;
-    }
+    node_read_close(serve->node, serve->reader);
+    serve->reader = 0;
 }
 
 /* False: the session is over and freed. */

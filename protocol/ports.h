@@ -125,7 +125,7 @@ struct rp_store_request {
     void *context;
     uint64_t port_handle; /* the port's; 0 = not in flight */
 
-    struct rp_store_stat stat; /* stat */
+    struct rp_store_stat stat; /* stat; stage_publish: of what is published */
     rp_store_handle handle;    /* stage_open, read_open */
     uint64_t size_bytes;       /* stage_open: bytes already staged; read_open: object's size */
     size_t taken_bytes;        /* stage_write: maybe fewer than offered */

@@ -1,0 +1,472 @@
+#include "protocol/node_internal.h"
+
+/* Joining: the asker's discovery, and the leader's side (wire.md 5.1, design.md "membership"). */
+
+#define REDIRECT_MAX 5
+#define JOIN_VERSION "replisim"
+
+/* ---- Our own record --------------------------------------------------------------------------- */
+
+static struct rp_node_record own_record(const struct rp_node *node)
+{
+    struct rp_consensus_status status = node->ports.consensus.status(node->ports.consensus.state);
+    struct rp_node_record record = {
+        .id = node_id(node),
+        .name = node_id(node),
+        .role = rp_view_text(node->config.role),
+        .cluster_name = node_cluster(node),
+        .address = rp_view_text(node->config.advertise_addr),
+        .state = rp_view_text("healthy"),
+        .version = rp_view_text(JOIN_VERSION),
+        .raft_id = status.raft_id,
+        .raft_address = rp_view_text(node->config.raft_advertise_addr),
+        .joined_unix_s = node_wall_s(node),
+        .is_bound_fetch = node->traits->fetch_binding == RP_FETCH_BINDING_ADDRESSEE,
+    };
+    return record;
+}
+
+static bool own_record_holds(const struct rp_node *node)
+{
+    const struct rp_node_record *known = rp_manifest_node(node->manifest, node_id(node));
+    struct rp_node_record own = own_record(node);
+    return known != NULL && known->raft_id == own.raft_id &&
+           rp_view_equal(known->address, own.address) &&
+           rp_view_equal(known->raft_address, own.raft_address);
+}
+
+static void on_self_proposed(struct rp_node_proposal *proposal, int error, const char *code,
+                             const char *text)
+{
+    (void)error; /* looked at again with the next discovery tick */
+    (void)code;
+    (void)text;
+    struct rp_node *node = proposal->context;
+    node->is_self_proposed = false;
+}
+
+/* A leader that bootstrapped, or that came back at another address, has nobody to join. */
+void node_self_record_check(struct rp_node *node)
+{
+    bool is_leader = node->ports.consensus.status(node->ports.consensus.state).is_leader;
+    if (node->phase != NODE_RUNNING || !is_leader || node->is_self_proposed) {
+        return;
+    }
+    node->is_joined = true;
+    if (own_record_holds(node)) {
+        return;
+    }
+    struct rp_node_record record = own_record(node);
+    rp_buffer_reset(&node->command);
+    if (rp_command_encode_node(&node->command, RP_CMD_ADD_NODE, &record) != 0) {
+        return;
+    }
+    node->is_self_proposed = true;
+    node->self_proposal.done = on_self_proposed;
+    node->self_proposal.context = node;
+    rp_node_propose(node, &node->self_proposal, rp_buffer_view(&node->command));
+}
+
+/* ---- Asking ----------------------------------------------------------------------------------- */
+
+static void ask(struct rp_node *node, struct rp_view address);
+
+static void see_join(struct rp_node *node, enum rp_observation_kind kind, struct rp_view address,
+                     int error)
+{
+    struct rp_observation seen = {.kind = kind, .peer_address = address, .error = error};
+    node_see(node, &seen);
+}
+
+/* The n-th of a comma list, blanks around it left out; empty when there is none. */
+static struct rp_view seed_at(const struct rp_node *node, size_t index)
+{
+    const char *place = node->config.seeds;
+    for (size_t passed = 0; passed < index && place != NULL; passed += 1) {
+        place = strchr(place, ',');
+        place = place == NULL ? NULL : place + 1;
+    }
+    if (place == NULL) {
+        return rp_view_make(NULL, 0);
+    }
+    place += strspn(place, " ");
+    size_t length = strcspn(place, ",");
+    while (length > 0 && place[length - 1] == ' ') {
+        length -= 1;
+    }
+    return rp_view_make(place, length);
+}
+
+static void ask_next_seed(struct rp_node *node)
+{
+    struct rp_view seed = seed_at(node, node->next_seed);
+    if (seed.length_bytes == 0) {
+        node->next_seed = 0; /* all were asked: again at the next tick */
+        return;
+    }
+    node->next_seed += 1;
+    node->redirect_count = 0;
+    ask(node, seed);
+}
+
+/* design.md: a join response gives addresses to dial, nothing that must be believed. */
+static void take_routes(struct rp_node *node, const struct rp_join_response *response)
+{
+    for (size_t row = 0; row < response->node_count; row += 1) {
+        const struct rp_node_info *info = &response->nodes[row];
+        if (info->raft_id != 0 && info->raft_addr.length_bytes != 0) {
+            node->ports.consensus.route(node->ports.consensus.state, info->raft_id,
+                                        info->raft_addr);
+        }
+    }
+}
+
+static void on_redirect(struct rp_node *node, const struct rp_leader_info *info)
+{
+    bool is_same = rp_view_equal(info->leader_coord_addr, rp_buffer_view(&node->asked_address));
+    if (info->leader_coord_addr.length_bytes == 0 || is_same ||
+        node->redirect_count >= REDIRECT_MAX) {
+        return; /* again at the next tick */
+    }
+    node->redirect_count += 1;
+    ask(node, info->leader_coord_addr);
+}
+
+static void on_reply(struct rp_node *node, const struct rp_frame *reply)
+{
+    struct rp_message message;
+    rp_arena_reset(&node->scratch);
+    if (rp_message_decode(node->traits, reply->type, reply->payload, &node->scratch, &message) !=
+        0) {
+        return;
+    }
+    if (message.type == RP_MSG_LEADER_INFO) {
+        on_redirect(node, &message.as.leader_info);
+    } else if (message.type == RP_MSG_JOIN_RESPONSE) {
+        if (message.as.join_response.is_success) {
+            node->is_joined = true;
+            node->next_seed = 0;
+            take_routes(node, &message.as.join_response);
+        } else {
+            node_log(node, RP_LOG_WARN, "join refused by the seed");
+        }
+    }
+}
+
+static void on_ask_done(void *owner, int error, const struct rp_frame *reply)
+{
+    struct rp_node *node = owner;
+    node->join_exchange = NULL;
+    see_join(node, RP_SEE_JOIN_END, rp_buffer_view(&node->asked_address), error);
+    if (error == 0) {
+        on_reply(node, reply);
+    } else {
+        ask_next_seed(node);
+    }
+}
+
+static int encode_request(struct rp_node *node, struct rp_view *frame_out)
+{
+    char nonce[RP_NONCE_HEX];
+    char mac[RP_SHA256_HEX];
+    struct rp_node_record own = own_record(node);
+    struct rp_auth_tuple tuple = {
+        .kind = RP_AUTH_JOIN,
+        .nonce = rp_view_make(nonce, RP_NONCE_HEX),
+        .node_id = own.id,
+        .cluster = own.cluster_name,
+        .timestamp = own.joined_unix_s,
+    };
+    node_nonce(node, nonce);
+    int error = rp_auth_sign(node->auth, &tuple, mac);
+    if (error != 0) {
+        return error;
+    }
+    struct rp_message message = {.type = RP_MSG_JOIN_REQUEST};
+    message.as.join_request = (struct rp_join_request){
+        .node_id = own.id,
+        .node_name = own.name,
+        .role = own.role,
+        .cluster_name = own.cluster_name,
+        .raft_addr = own.raft_address,
+        .coord_addr = own.address,
+        .version = own.version,
+        .auth_nonce = tuple.nonce,
+        .auth_timestamp = tuple.timestamp,
+        .auth_hmac = rp_view_make(mac, RP_SHA256_HEX),
+        .raft_id = own.raft_id,
+        .is_bound_fetch = own.is_bound_fetch,
+    };
+    return node_encode(node, &message, frame_out);
+}
+
+static void ask(struct rp_node *node, struct rp_view address)
+{
+    struct node_exchange_spec spec = {
+        .dial_timeout_ns = RP_JOIN_DIAL_TIMEOUT_NS,
+        .reply_timeout_ns = RP_JOIN_REPLY_TIMEOUT_NS,
+        .done = on_ask_done,
+        .owner = node,
+    };
+    rp_buffer_reset(&node->asked_address);
+    if (rp_buffer_append(&node->asked_address, address) != 0 ||
+        encode_request(node, &spec.frame) != 0) {
+        return;
+    }
+    spec.address = rp_buffer_view(&node->asked_address);
+    see_join(node, RP_SEE_JOIN_BEGIN, spec.address, 0);
+    (void)node_exchange_begin(node, &spec, &node->join_exchange);
+}
+
+/* behaviour.md 13.3: at once, then every five seconds while no leader is known. */
+void node_discovery_run(struct rp_node *node)
+{
+    struct rp_consensus_status status = node->ports.consensus.status(node->ports.consensus.state);
+    if (node->phase != NODE_RUNNING) {
+        return;
+    }
+    node_arm_after(node, &node->discovery_timer, RP_DISCOVERY_INTERVAL_NS);
+    if (status.is_leader) {
+        node_self_record_check(node);
+        return;
+    }
+    if ((!node->is_joined || !status.has_leader) && node->join_exchange == NULL) {
+        ask_next_seed(node);
+    }
+}
+
+/* ---- Being asked ------------------------------------------------------------------------------ */
+
+struct node_join {
+    struct rp_node *node;
+    struct node_inbound *inbound; /* NULL: gone, the answer is not wanted any more */
+    struct rp_arena texts;        /* the request's, which outlive its frame */
+    struct rp_node_record record;
+    struct rp_node_proposal proposal;
+    struct node_consensus_call call;
+};
+
+static void destroy(struct node_join *join)
+{
+    rp_arena_clear(&join->texts);
+    rp_release(join->node->ports.alloc, join);
+}
+
+static void refuse(struct node_inbound *inbound, const char *text)
+{
+    struct rp_message message = {.type = RP_MSG_JOIN_RESPONSE};
+    message.as.join_response.error = rp_view_text(text);
+    node_inbound_answer(inbound, &message);
+    node_inbound_end(inbound);
+}
+
+static void end_join(struct node_join *join, const char *refusal)
+{
+    struct node_inbound *inbound = join->inbound;
+    bool is_dead = join->node->is_dead;
+    destroy(join);
+    if (inbound != NULL && !is_dead) {
+        refuse(inbound, refusal);
+    }
+}
+
+/* The nodes of the manifest, for the answer; in the scratch arena. */
+static int list_nodes(struct rp_node *node, struct rp_join_response *response)
+{
+    const struct rp_node_record **records =
+        rp_arena_allocate(&node->scratch, RP_PEER_COUNT_MAX * sizeof *records);
+    struct rp_node_info *infos =
+        rp_arena_allocate(&node->scratch, RP_PEER_COUNT_MAX * sizeof *infos);
+    if (records == NULL || infos == NULL) {
+        return RP_ERR_NOMEM;
+    }
+    size_t count =
+        rp_manifest_node_page(node->manifest, rp_view_make(NULL, 0), records, RP_PEER_COUNT_MAX);
+    for (size_t row = 0; row < count; row += 1) {
+        infos[row] = (struct rp_node_info){
+            .id = records[row]->id,
+            .name = records[row]->name,
+            .role = records[row]->role,
+            .state = records[row]->state,
+            .coord_addr = records[row]->address,
+            .raft_addr = records[row]->raft_address,
+            .raft_id = records[row]->raft_id,
+            .is_bound_fetch = records[row]->is_bound_fetch,
+        };
+        rp_node_record_release(records[row]); /* the manifest keeps it through this call */
+    }
+    response->has_nodes = true;
+    response->nodes = infos;
+    response->node_count = count;
+    return 0;
+}
+
+static void answer_success(struct node_join *join)
+{
+    struct rp_node *node = join->node;
+    struct rp_message message = {.type = RP_MSG_JOIN_RESPONSE};
+    struct rp_join_response *response = &message.as.join_response;
+    response->is_success = true;
+    response->leader_id = node_id(node);
+    response->leader_addr = rp_view_text(node->config.advertise_addr);
+    response->raft_leader = rp_view_text(node->config.raft_advertise_addr);
+    rp_arena_reset(&node->scratch);
+    struct node_inbound *inbound = join->inbound;
+    destroy(join);
+    if (list_nodes(node, response) != 0) {
+        refuse(inbound, "out of memory");
+        return;
+    }
+    node_inbound_answer(inbound, &message);
+    node_inbound_end(inbound);
+}
+
+static void on_admitted(void *owner, int error)
+{
+    struct node_join *join = owner;
+    if (join->inbound == NULL || error != 0) {
+        end_join(join, "failed to add to Raft cluster");
+        return;
+    }
+    answer_success(join);
+}
+
+static void on_recorded(struct rp_node_proposal *proposal, int error, const char *code,
+                        const char *text)
+{
+    (void)code;
+    (void)text;
+    struct node_join *join = proposal->context;
+    struct rp_node *node = join->node;
+    if (join->inbound == NULL || error != 0 || node->phase != NODE_RUNNING) {
+        end_join(join, "failed to add to Raft cluster");
+        return;
+    }
+    struct rp_member member = {
+        .node_id = join->record.id,
+        .raft_address = join->record.raft_address,
+        .role = join->record.role,
+        .raft_id = join->record.raft_id,
+    };
+    node->ports.consensus.admit(node->ports.consensus.state, node_consensus_call_begin(&join->call),
+                                &member, node_now(node) + RP_JOIN_MEMBER_TIMEOUT_NS);
+}
+
+/* design.md: a peer that sends no raft id gets one derived from its id and address. */
+static uint64_t derived_raft_id(const struct rp_join_request *request)
+{
+    uint64_t hash = UINT64_C(14695981039346656037);
+    struct rp_view parts[2] = {request->node_id, request->raft_addr};
+    for (size_t part = 0; part < 2; part += 1) {
+        for (size_t at = 0; at < parts[part].length_bytes; at += 1) {
+            hash = (hash ^ parts[part].bytes[at]) * UINT64_C(1099511628211);
+        }
+        hash = (hash ^ 0xffu) * UINT64_C(1099511628211);
+    }
+    return hash == 0 ? 1 : hash;
+}
+
+static int copy_record(struct node_join *join, const struct rp_join_request *request)
+{
+    struct rp_node_record *record = &join->record;
+    const struct {
+        struct rp_view from;
+        struct rp_view *to;
+    } texts[] = {
+        {request->node_id, &record->id},         {request->node_name, &record->name},
+        {request->role, &record->role},          {request->cluster_name, &record->cluster_name},
+        {request->coord_addr, &record->address}, {request->api_addr, &record->api_address},
+        {request->version, &record->version},    {request->raft_addr, &record->raft_address},
+    };
+    for (size_t row = 0; row < sizeof texts / sizeof texts[0]; row += 1) {
+        int error = rp_arena_copy(&join->texts, texts[row].from, texts[row].to);
+        if (error != 0) {
+            return error;
+        }
+    }
+    record->state = rp_view_text("healthy");
+    record->core_count = request->core_count;
+    record->raft_id = request->raft_id != 0 ? request->raft_id : derived_raft_id(request);
+    record->joined_unix_s = request->auth_timestamp;
+    record->is_bound_fetch = request->is_bound_fetch;
+    return 0;
+}
+
+/* The record first: then the node table knows the new raft id before the membership changes, and
+ * the old one of an emptied disk is no longer known and goes first. */
+static void record_and_admit(struct node_inbound *inbound, const struct rp_join_request *request)
+{
+    struct rp_node *node = node_inbound_node(inbound);
+    struct node_join *join = rp_allocate_zeroed(node->ports.alloc, sizeof *join);
+    if (join == NULL) {
+        refuse(inbound, "out of memory");
+        return;
+    }
+    join->node = node;
+    join->inbound = inbound;
+    rp_arena_init(&join->texts, node->ports.alloc);
+    node_consensus_call_init(&join->call, node, on_admitted, join);
+    rp_buffer_reset(&node->command);
+    if (copy_record(join, request) != 0 ||
+        rp_command_encode_node(&node->command, RP_CMD_ADD_NODE, &join->record) != 0) {
+        end_join(join, "out of memory");
+        return;
+    }
+    node_inbound_attach_join(inbound, join);
+    join->proposal.done = on_recorded;
+    join->proposal.context = join;
+    rp_node_propose(node, &join->proposal, rp_buffer_view(&node->command));
+}
+
+static void redirect(struct node_inbound *inbound)
+{
+    struct rp_node *node = node_inbound_node(inbound);
+    struct rp_consensus_status status = node->ports.consensus.status(node->ports.consensus.state);
+    const struct rp_peer *leader =
+        status.leader_raft_id == 0 ? NULL
+                                   : rp_peers_get_by_raft_id(node->peers, status.leader_raft_id);
+    struct rp_message message = {.type = RP_MSG_LEADER_INFO};
+    if (leader != NULL && !leader->is_self) {
+        message.as.leader_info.leader_id = leader->id;
+        message.as.leader_info.leader_coord_addr = leader->address;
+    }
+    node_inbound_answer(inbound, &message);
+    node_inbound_end(inbound);
+}
+
+void node_join_begin(struct node_inbound *inbound, const struct rp_join_request *request)
+{
+    struct rp_node *node = node_inbound_node(inbound);
+    struct rp_auth_tuple tuple = {
+        .kind = RP_AUTH_JOIN,
+        .nonce = request->auth_nonce,
+        .node_id = request->node_id,
+        .cluster = node_cluster(node),
+        .timestamp = request->auth_timestamp,
+    };
+    if (!rp_view_equal(request->cluster_name, node_cluster(node))) {
+        refuse(inbound, "cluster name mismatch");
+        return;
+    }
+    if (!node_authenticate(node, &tuple, request->auth_hmac)) {
+        refuse(inbound, "authentication failed: invalid shared secret");
+        return;
+    }
+    if (request->raft_id != 0 && request->raft_addr.length_bytes != 0) {
+        node->ports.consensus.route(node->ports.consensus.state, request->raft_id,
+                                    request->raft_addr);
+    }
+    if (!node->ports.consensus.status(node->ports.consensus.state).is_leader) {
+        redirect(inbound);
+        return;
+    }
+    record_and_admit(inbound, request);
+}
+
+/* The asker is gone; what is under way comes back and frees it. */
+void node_join_cancel(struct node_join *join)
+{
+    if (join != NULL) {
+        join->inbound = NULL;
+    }
+}
