@@ -40,4 +40,10 @@ enum rp_error { RP_ERROR_TABLE(RP_ERROR_ENUM) };
 /* A constant text for any value; "unknown error" for one not in the table. Never NULL. */
 const char *rp_strerror(int error);
 
+/* For the few calls whose failure changes nothing; the caller says why. */
+static inline void rp_ignore(int error)
+{
+    (void)error;
+}
+
 #endif

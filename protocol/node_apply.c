@@ -133,7 +133,8 @@ static void on_node_changed(void *context, const struct rp_node_record *record,
         .joined_unix_s = record->joined_unix_s,
         .is_bound_fetch = record->is_bound_fetch,
     };
-    (void)rp_peers_register(node->peers, &peer); /* full: it stays unknown, as behaviour.md 9.2 */
+    rp_ignore(
+        rp_peers_register(node->peers, &peer)); /* full: it stays unknown, as behaviour.md 9.2 */
     if (record->raft_id != 0 && record->raft_address.length_bytes != 0) {
         node->ports.consensus.route(node->ports.consensus.state, record->raft_id,
                                     record->raft_address);

@@ -268,7 +268,7 @@ static void on_answered(struct rp_node_proposal *proposal, int error, const char
     if (node->is_dead) {
         return;
     }
-    (void)rp_registrar_step(node->registrar, &event);
+    rp_ignore(rp_registrar_step(node->registrar, &event));
     run_registrar(node);
 }
 
@@ -318,7 +318,7 @@ static void step_registrar(struct rp_node *node, enum rp_registrar_event_kind ki
 {
     struct rp_registrar_event event = {
         .kind = kind, .now_ns = node_now(node), .wall_unix_ns = node_wall_ns(node)};
-    (void)rp_registrar_step(node->registrar, &event);
+    rp_ignore(rp_registrar_step(node->registrar, &event));
     run_registrar(node);
 }
 
@@ -341,7 +341,7 @@ void node_flush_seen(struct rp_node *node, const struct rp_file_entry *entry)
         .wall_unix_ns = node_wall_ns(node),
         .entry = entry,
     };
-    (void)rp_registrar_step(node->registrar, &event);
+    rp_ignore(rp_registrar_step(node->registrar, &event));
 }
 
 void node_flush_run(struct rp_node *node)

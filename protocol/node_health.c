@@ -145,7 +145,7 @@ static void send_leave(struct rp_node *node, const struct rp_peer *peer)
     struct node_exchange_spec spec = {.address = peer->address,
                                       .dial_timeout_ns = RP_LEAVE_TIMEOUT_NS};
     if (node_encode(node, &message, &spec.frame) == 0) {
-        (void)node_exchange_begin(node, &spec, NULL);
+        rp_ignore(node_exchange_begin(node, &spec, NULL));
     }
 }
 

@@ -43,6 +43,9 @@ struct node_inbound;
 struct node_worker;
 struct node_check;
 struct node_pending_proposal;
+struct node_serve;
+struct node_forwarded;
+struct node_join;
 
 struct rp_node {
     struct rp_config config; /* owned copy */

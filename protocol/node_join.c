@@ -215,7 +215,7 @@ static void ask(struct rp_node *node, struct rp_view address)
     }
     spec.address = rp_buffer_view(&node->asked_address);
     see_join(node, RP_SEE_JOIN_BEGIN, spec.address, 0);
-    (void)node_exchange_begin(node, &spec, &node->join_exchange);
+    rp_ignore(node_exchange_begin(node, &spec, &node->join_exchange));
 }
 
 /* behaviour.md 13.3: at once, then every five seconds while no leader is known. */

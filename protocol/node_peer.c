@@ -55,7 +55,7 @@ void node_inbound_answer(struct node_inbound *inbound, const struct rp_message *
 {
     struct rp_view frame;
     if (node_encode(inbound->node, message, &frame) == 0) {
-        (void)node_link_send_view(&inbound->link, frame);
+        rp_ignore(node_link_send_view(&inbound->link, frame));
     }
 }
 

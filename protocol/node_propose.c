@@ -142,7 +142,7 @@ static void connect_forward(struct rp_node *node, struct rp_view address)
     if (error != 0) {
         struct rp_forward_client_event event = {
             .kind = RP_FORWARD_CLIENT_EV_CONNECTED, .now_ns = node_now(node), .error = error};
-        (void)rp_forward_client_step(node->forward, &event);
+        rp_ignore(rp_forward_client_step(node->forward, &event));
     }
 }
 
@@ -156,7 +156,7 @@ static void run_forward(struct rp_node *node)
         case RP_FORWARD_CLIENT_DO_CONNECT: connect_forward(node, action.address); break;
         case RP_FORWARD_CLIENT_DO_SEND:
             /* Out of memory shows as the request's own time-out. */
-            (void)node_link_send_view(&node->forward_link, action.data);
+            rp_ignore(node_link_send_view(&node->forward_link, action.data));
             break;
         }
     }
@@ -166,7 +166,7 @@ static void run_forward(struct rp_node *node)
 static void step_forward(struct rp_node *node, struct rp_forward_client_event *event)
 {
     event->now_ns = node_now(node);
-    (void)rp_forward_client_step(node->forward, event);
+    rp_ignore(rp_forward_client_step(node->forward, event));
     run_forward(node);
 }
 
@@ -401,7 +401,7 @@ static void run_session(struct node_forwarded *session)
         case RP_FORWARD_SERVER_DO_JUDGED: see_judged(node, &action); break;
         case RP_FORWARD_SERVER_DO_PROPOSE: propose_for(session, action.ticket, action.data); break;
         case RP_FORWARD_SERVER_DO_SEND:
-            (void)node_link_send_view(node_inbound_link(session->inbound), action.data);
+            rp_ignore(node_link_send_view(node_inbound_link(session->inbound), action.data));
             break;
         case RP_FORWARD_SERVER_DO_CLOSE: {
             struct node_inbound *inbound = session->inbound;
