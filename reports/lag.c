@@ -12,10 +12,8 @@ void report_lag_write_text(const char *text, FILE *script)
 {
     fputc('\'', script);
     for (int count = 0; *text != '\0' && count < 200; text++, count++) {
-        if (*text == '\'') {
-            fputc('\'', script);
-        }
-        fputc(*text >= ' ' && *text <= '~' ? *text : '?', script);
+        bool is_plain = *text >= ' ' && *text <= '~' && strchr("'\"`\\#;", *text) == NULL;
+        fputc(is_plain ? *text : '?', script);
     }
     fputc('\'', script);
 }

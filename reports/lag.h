@@ -21,7 +21,8 @@
 __attribute__((warn_unused_result)) int report_lag_write_data(const struct report_run *run,
                                                               FILE *script);
 
-/* A quoted gnuplot text: printable ASCII, anything else as "?". */
+/* A quoted gnuplot text: printable ASCII without anything that gnuplot could read as its own;
+ * the rest as "?". */
 void report_lag_write_text(const char *text, FILE *script);
 
 #endif
