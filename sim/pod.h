@@ -19,7 +19,13 @@ enum rp_release sim_pod_release(const struct sim_pod *pod);
 enum sim_pod_state sim_pod_state(const struct sim_pod *pod);
 bool sim_pod_is_up(const struct sim_pod *pod); /* a process runs: booting, up, paused, stopping */
 bool sim_pod_is_ready(const struct sim_pod *pod);
-uint64_t sim_pod_life(const struct sim_pod *pod);  /* 1 for the first */
+uint64_t sim_pod_life(const struct sim_pod *pod);         /* 1 for the first */
+uint64_t sim_pod_number(const struct sim_pod *pod);       /* order of birth, from 0 */
+rp_time_ns sim_pod_life_began(const struct sim_pod *pod); /* true virtual time of this life */
+/* Truth about its disk, and what this life holds of the world (0 when down). */
+struct sim_store *sim_pod_store(struct sim_pod *pod);
+size_t sim_pod_armed_timers(const struct sim_pod *pod);
+size_t sim_pod_connections(const struct sim_pod *pod);
 struct rp_node *sim_pod_node(struct sim_pod *pod); /* NULL when down */
 struct sim_world *sim_pod_world(struct sim_pod *pod);
 bool sim_pod_is_gone(

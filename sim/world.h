@@ -104,6 +104,21 @@ void sim_world_interrupt(struct sim_world *world);
 void sim_world_fail(struct sim_world *world, const char *property, struct rp_view node_id,
                     const char *place, const char *detail);
 
+/* A checker's verdict on a node (NULL: on the cluster). `place`: checker, role and protocol state,
+ * without ids, times or seeds. Texts are copied; repeats of one (property, node, place) are counted
+ * but kept once. */
+void sim_world_violate(struct sim_world *world, const char *property, struct sim_pod *pod,
+                       const char *place, const char *detail);
+struct sim_truth *sim_world_truth(struct sim_world *world);
+struct sim_checks *sim_world_checks(struct sim_world *world);
+struct sim_net *sim_world_net(struct sim_world *world);
+struct sim_bodies *sim_world_bodies(struct sim_world *world);
+/* True virtual time since the world was made (set-up included), as in trace and truth. */
+rp_time_ns sim_world_true_now(const struct sim_world *world);
+/* Of a true time, in virtual seconds since time 0 (negative in set-up). */
+double sim_world_seconds(const struct sim_world *world, rp_time_ns true_ns);
+const struct sim_world_spec *sim_world_spec(const struct sim_world *world);
+
 /* ---- Time and events for the story ----------------------------------------------------------- */
 
 /* Virtual nanoseconds since time 0; 0 during set-up. */

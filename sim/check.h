@@ -1,0 +1,47 @@
+/* Property checkers (invariants.md): they watch from outside and report to the world. The world calls
+ * these; `check` files see pods only through sim/pod.h and rp_node_inspect, and truth through
+ * sim/truth.h. All state is here, none in the nodes. O(1) per observation; scans only at rest. */
+#ifndef REPLISIM_SIM_CHECK_H
+#define REPLISIM_SIM_CHECK_H
+
+#include "protocol/observe.h"
+#include "sim/body.h"
+#include "sim/pod.h"
+#include "sim/property.h"
+
+struct sim_checks;
+
+/* Where in the run a check at rest is made. */
+enum sim_rest {
+    SIM_REST_WEAK,  /* after weak heal: faults off, nobody restarted */
+    SIM_REST_STRONG /* after the rolling restart */
+};
+
+RP_MUST_USE int sim_checks_new(struct sim_world *world, const struct rp_alloc *alloc,
+                               struct sim_checks **checks_out);
+void sim_checks_free(struct sim_checks *checks);
+
+/* A property switched off reports nothing (sim_world_spec; for tests of the checkers). */
+void sim_checks_disable(struct sim_checks *checks, enum sim_property property);
+
+/* The present life of the pod saw this. */
+void sim_checks_observe(struct sim_checks *checks, struct sim_pod *pod,
+                        const struct rp_observation *observation);
+/* A final name of the pod's volume shows this content now; `sha256` is what it was staged for. */
+void sim_checks_visible(struct sim_checks *checks, struct sim_pod *pod, struct rp_view path,
+                        struct rp_view sha256, const struct sim_content *content, bool is_by_node);
+void sim_checks_vanished(struct sim_checks *checks, struct sim_pod *pod, struct rp_view path,
+                         bool is_by_node);
+/* Damaged behind the node's back: exempt until the node next judges it. */
+void sim_checks_damaged(struct sim_checks *checks, struct sim_pod *pod, struct rp_view path);
+void sim_checks_life_begins(struct sim_checks *checks, struct sim_pod *pod);
+/* is_crash: killed; else an orderly stop completed, or (is_late) the grace ran out. */
+void sim_checks_life_ends(struct sim_checks *checks, struct sim_pod *pod, bool is_crash);
+/* An orderly stop was asked for, and how long it took when it completed. */
+void sim_checks_stop_begins(struct sim_checks *checks, struct sim_pod *pod);
+/* At quiescence; `is_quiet` false: it was not reached within the bound. */
+void sim_checks_rest(struct sim_checks *checks, enum sim_rest rest, bool is_quiet);
+/* After the stop of everything, while pods' resources can still be counted. */
+void sim_checks_end(struct sim_checks *checks);
+
+#endif
