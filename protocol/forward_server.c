@@ -291,10 +291,19 @@ void rp_forward_server_step(struct rp_forward_server *server,
     }
 }
 
+static bool has_action(const struct rp_forward_server *server)
+{
+    return server->wants_judged || server->wants_propose || server->wants_send ||
+           server->wants_close;
+}
+
 bool rp_forward_server_next(struct rp_forward_server *server,
                             struct rp_forward_server_action *action_out)
 {
     memset(action_out, 0, sizeof *action_out);
+    if (!has_action(server)) {
+        take_pending(server);
+    }
     if (server->wants_judged) {
         server->wants_judged = false;
         action_out->kind = RP_FORWARD_SERVER_DO_JUDGED;
@@ -315,10 +324,7 @@ bool rp_forward_server_next(struct rp_forward_server *server,
         server->wants_close = false;
         action_out->kind = RP_FORWARD_SERVER_DO_CLOSE;
     } else {
-        take_pending(server);
-        return !server->is_proposing && !server->wants_judged && !server->wants_close
-                   ? false
-                   : rp_forward_server_next(server, action_out);
+        return false;
     }
     return true;
 }
