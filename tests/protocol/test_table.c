@@ -10,7 +10,7 @@
 #define ITEM_COUNT 5000
 
 struct item {
-    char name[16];
+    char name[24];
     bool is_in;
 };
 
