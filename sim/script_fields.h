@@ -1,0 +1,41 @@
+/* Values of scenarios read from the Lua stack, with errors that name the key or the call.
+ *
+ * Each raises a Lua error, so it is called in protected mode only. `what` names the value for the
+ * user: "cluster.readers", "flush: bytes". */
+#ifndef REPLISIM_SIM_SCRIPT_FIELDS_H
+#define REPLISIM_SIM_SCRIPT_FIELDS_H
+
+#include "sim/script_literal.h"
+#include "sim/script_state.h"
+
+/* Raised when a condition is being evaluated: those may not change the world, nor sleep. */
+void script_check_change(lua_State *lua, const char *call);
+void script_check_sleep(lua_State *lua, const char *call);
+
+/* Refuses what is no table, and any key that is not in the NULL-terminated list, the first in order. */
+void script_check_keys(lua_State *lua, int index, const char *what, const char *const *keys);
+/* Pushes table[key] (nil when `table` is no table) and says whether it is there. */
+bool script_get(lua_State *lua, int table, const char *key);
+
+int64_t script_take_duration(lua_State *lua, int index, const char *what, enum script_sign sign);
+/* As a single one, or drawn from a range of them: at this use. */
+uint64_t script_draw_duration(lua_State *lua, int index, const char *what);
+uint64_t script_draw_count(lua_State *lua, int index, const char *what);
+struct sim_range script_take_duration_range(lua_State *lua, int index, const char *what);
+struct sim_range script_take_size_range(lua_State *lua, int index, const char *what);
+struct sim_range script_take_count_range(lua_State *lua, int index, const char *what);
+uint64_t script_take_rate(lua_State *lua, int index, const char *what);
+uint64_t script_take_count(lua_State *lua, int index, const char *what, uint64_t max);
+sim_chance script_take_chance(lua_State *lua, int index, const char *what);
+bool script_take_bool(lua_State *lua, int index, const char *what);
+const char *script_take_text(lua_State *lua, int index, const char *what);
+enum rp_release script_take_release(lua_State *lua, int index, const char *what);
+
+/* An object with methods; an unknown name is an error that says so. With the userdata's block of
+ * `size_bytes` returned, or none. */
+void *script_push_object_sized(lua_State *lua, const char *kind, const luaL_Reg *methods,
+                               size_t size_bytes);
+void script_push_object(lua_State *lua, const char *kind, const luaL_Reg *methods);
+void script_push_rng(lua_State *lua);
+
+#endif
