@@ -1,0 +1,821 @@
+/* A node's handle: fields, life, clock, disk and what it sees (docs/scenario-api.md, A node). */
+#define _XOPEN_SOURCE 700
+
+#include "sim/script_story.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "protocol/error.h"
+#include "protocol/node.h"
+#include "sim/workload.h"
+
+#define HANDLES_KEY "script.handles" /* pod to handle: one object a pod, so that handles compare */
+#define GRACE_NS    (30 * RP_NS_PER_S)
+
+/* ---- Handles ----------------------------------------------------------------------------------- */
+
+static void push_view(lua_State *lua, struct rp_view view)
+{
+    lua_pushlstring(lua, view.length_bytes == 0 ? "" : (const char *)view.bytes, view.length_bytes);
+}
+
+static struct rp_view take_view(lua_State *lua, int index, const char *what)
+{
+    if (lua_type(lua, index) != LUA_TSTRING) {
+        luaL_error(lua, "%s: expected a path, got %s", what, luaL_typename(lua, index));
+    }
+    size_t length_bytes = 0;
+    const char *text = lua_tolstring(lua, index, &length_bytes);
+    return rp_view_make(text, length_bytes);
+}
+
+static struct sim_pod *self(lua_State *lua)
+{
+    return *(struct sim_pod **)luaL_checkudata(lua, 1, SCRIPT_NODE_TYPE);
+}
+
+static struct sim_pod *changed_self(lua_State *lua, const char *call)
+{
+    script_check_change(lua, call);
+    return self(lua);
+}
+
+struct sim_pod *script_take_node(lua_State *lua, int index, const char *what)
+{
+    struct sim_pod **handle = luaL_testudata(lua, index, SCRIPT_NODE_TYPE);
+    if (handle != NULL) {
+        return *handle;
+    }
+    if (lua_type(lua, index) != LUA_TSTRING) {
+        luaL_error(lua, "%s: expected a node or its id, got %s", what, luaL_typename(lua, index));
+    }
+    struct sim_pod *pod = sim_world_pod(script_of(lua)->world, take_view(lua, index, what));
+    if (pod == NULL) {
+        luaL_error(lua, "%s: unknown node '%s'", what, lua_tostring(lua, index));
+    }
+    return pod;
+}
+
+struct sim_pod **script_take_nodes(lua_State *lua, int index, const char *what, size_t *count_out)
+{
+    struct sim_world *world = script_of(lua)->world;
+    index = lua_absindex(lua, index);
+    bool is_list = lua_istable(lua, index);
+    bool is_all =
+        lua_type(lua, index) == LUA_TSTRING && strcmp(lua_tostring(lua, index), "all") == 0;
+    size_t count = 1;
+    if (is_list) {
+        count = (size_t)luaL_len(lua, index);
+    } else if (is_all) {
+        count = sim_world_pod_count(world);
+    }
+    if (count > SCRIPT_NODE_COUNT_MAX) {
+        luaL_error(lua, "%s: too many nodes", what);
+    }
+    struct sim_pod **pods = lua_newuserdatauv(lua, (count + 1) * sizeof *pods, 0);
+    size_t taken = 0;
+    for (size_t at = 0; at < count; at += 1) {
+        if (is_list) {
+            lua_rawgeti(lua, index, (lua_Integer)at + 1);
+            pods[taken++] = script_take_node(lua, -1, what);
+            lua_pop(lua, 1);
+        } else if (!is_all) {
+            pods[taken++] = script_take_node(lua, index, what);
+        } else if (!sim_pod_is_gone(sim_world_pod_at(world, at))) {
+            pods[taken++] = sim_world_pod_at(world, at);
+        }
+    }
+    *count_out = taken;
+    return pods;
+}
+
+/* ---- Options that several calls share ----------------------------------------------------------- */
+
+void script_take_config(lua_State *lua, int index, const char *what, struct rp_config *config)
+{
+    index = lua_absindex(lua, index);
+    if (!lua_istable(lua, index)) {
+        luaL_error(lua, "%s: expected a table, got %s", what, luaL_typename(lua, index));
+    }
+    lua_getglobal(lua, "next");
+    int next = lua_gettop(lua);
+    lua_pushnil(lua);
+    for (;;) {
+        lua_pushvalue(lua, next);
+        lua_pushvalue(lua, index);
+        lua_pushvalue(lua, -3);
+        lua_call(lua, 2, 2);
+        if (lua_isnil(lua, -2)) {
+            lua_settop(lua, next - 1);
+            return;
+        }
+        struct rp_config_value value;
+        char note[160] = "";
+        memset(&value, 0, sizeof value);
+        struct rp_view key = take_view(lua, -2, what);
+        switch (lua_type(lua, -1)) {
+        case LUA_TBOOLEAN:
+            value.kind = RP_CONFIG_BOOL;
+            value.boolean = lua_toboolean(lua, -1) != 0;
+            break;
+        case LUA_TNUMBER:
+            value.kind = lua_isinteger(lua, -1) ? RP_CONFIG_INTEGER : RP_CONFIG_NUMBER;
+            value.integer = lua_isinteger(lua, -1) ? lua_tointeger(lua, -1) : 0;
+            value.number = lua_tonumber(lua, -1);
+            break;
+        case LUA_TSTRING:
+            value.kind = RP_CONFIG_TEXT;
+            value.text = take_view(lua, -1, what);
+            break;
+        default:
+            luaL_error(lua, "%s.%s: expected a value, got %s", what, lua_tostring(lua, -2),
+                       luaL_typename(lua, -1));
+        }
+        int error = rp_config_set(config, key, &value, note);
+        if (error == RP_ERR_NOT_FOUND) {
+            luaL_error(lua, "%s.%s: unknown key", what, lua_tostring(lua, -2));
+        } else if (error != 0) {
+            luaL_error(lua, "%s.%s: %s", what, lua_tostring(lua, -2),
+                       note[0] == '\0' ? rp_strerror(error) : note);
+        }
+        lua_pop(lua, 1);
+        lua_remove(lua, -2); /* the key before */
+    }
+}
+
+const struct rp_config *script_take_scratch_config(lua_State *lua, int options, const char *what)
+{
+    struct script *script = script_of(lua);
+    if (!script_get(lua, options, "config")) {
+        lua_pop(lua, 1);
+        return NULL;
+    }
+    if (script->has_scratch) {
+        rp_config_clear(&script->scratch_config);
+        script->has_scratch = false;
+    }
+    if (rp_config_copy(&script->spec.cluster.config, &script->scratch_config) != 0) {
+        luaL_error(lua, "out of memory");
+    }
+    script->has_scratch = true;
+    script_take_config(lua, -1, what, &script->scratch_config);
+    lua_pop(lua, 1);
+    return &script->scratch_config;
+}
+
+static rp_time_ns option_duration(lua_State *lua, int options, const char *key, const char *what,
+                                  rp_time_ns default_ns)
+{
+    rp_time_ns duration_ns = default_ns;
+    if (script_get(lua, options, key)) {
+        duration_ns = script_draw_duration(lua, -1, what);
+    }
+    lua_pop(lua, 1);
+    return duration_ns;
+}
+
+/* "release" and "config" of a life to come. */
+static void set_next_life(lua_State *lua, int options, struct sim_pod *pod, const char *call)
+{
+    if (script_get(lua, options, "release")) {
+        sim_pod_set_release(pod, script_take_release(lua, -1, call));
+    }
+    lua_pop(lua, 1);
+    const struct rp_config *config = script_take_scratch_config(lua, options, call);
+    if (config != NULL && sim_pod_set_config(pod, config) != 0) {
+        luaL_error(lua, "%s: config is not accepted", call);
+    }
+}
+
+static int return_nothing(lua_State *lua, int status, lua_KContext context)
+{
+    (void)lua;
+    (void)status;
+    (void)context;
+    return 0;
+}
+
+/* ---- Life -------------------------------------------------------------------------------------- */
+
+static int node_up(lua_State *lua)
+{
+    lua_pushboolean(lua, sim_pod_is_up(self(lua)));
+    return 1;
+}
+
+static int node_stop(lua_State *lua)
+{
+    static const char *const keys[] = {"grace", NULL};
+    struct script_task *task = script_running_task(lua, "n:stop");
+    struct sim_pod *pod = self(lua);
+    if (!lua_isnoneornil(lua, 2)) {
+        script_check_keys(lua, 2, "n:stop", keys);
+    }
+    rp_time_ns grace_ns = option_duration(lua, 2, "grace", "n:stop: grace", GRACE_NS);
+    struct sim_wait wait = script_task_wait(task);
+    sim_pod_stop(pod, grace_ns, &wait);
+    return script_yield(lua, task, 0, return_nothing);
+}
+
+static int node_kill(lua_State *lua)
+{
+    static const char *const keys[] = {"host", NULL};
+    struct sim_pod *pod = changed_self(lua, "n:kill");
+    bool is_host = true;
+    if (!lua_isnoneornil(lua, 2)) {
+        script_check_keys(lua, 2, "n:kill", keys);
+        if (script_get(lua, 2, "host")) {
+            is_host = script_take_bool(lua, -1, "n:kill: host");
+        }
+        lua_pop(lua, 1);
+    }
+    sim_pod_kill(pod, is_host);
+    return 0;
+}
+
+static void check_startable(lua_State *lua, struct sim_pod *pod, const char *call)
+{
+    if (sim_pod_is_gone(pod)) {
+        luaL_error(lua, "%s: this node was replaced by a new identity", call);
+    }
+}
+
+static int node_start(lua_State *lua)
+{
+    static const char *const keys[] = {"release", "config", NULL};
+    struct sim_pod *pod = changed_self(lua, "n:start");
+    check_startable(lua, pod, "n:start");
+    if (!lua_isnoneornil(lua, 2)) {
+        script_check_keys(lua, 2, "n:start", keys);
+        set_next_life(lua, 2, pod, "n:start");
+    }
+    sim_pod_start(pod);
+    return 0;
+}
+
+static int restart_up(lua_State *lua, int status, lua_KContext context)
+{
+    (void)status;
+    (void)context;
+    set_next_life(lua, 2, self(lua), "n:restart");
+    sim_pod_start(self(lua));
+    return 0;
+}
+
+static int restart_down(lua_State *lua, int status, lua_KContext down_ns)
+{
+    (void)status;
+    struct script_task *task = script_running_task(lua, "n:restart");
+    return script_sleep(lua, task, (rp_time_ns)down_ns, 0, restart_up);
+}
+
+static int node_restart(lua_State *lua)
+{
+    static const char *const keys[] = {"down", "grace", "release", "config", NULL};
+    struct script_task *task = script_running_task(lua, "n:restart");
+    struct sim_pod *pod = self(lua);
+    check_startable(lua, pod, "n:restart");
+    lua_settop(lua, 2);
+    if (!lua_isnil(lua, 2)) {
+        script_check_keys(lua, 2, "n:restart", keys);
+    }
+    rp_time_ns down_ns = option_duration(lua, 2, "down", "n:restart: down", 5 * RP_NS_PER_S);
+    rp_time_ns grace_ns = option_duration(lua, 2, "grace", "n:restart: grace", GRACE_NS);
+    struct sim_wait wait = script_task_wait(task);
+    sim_pod_stop(pod, grace_ns, &wait);
+    return script_yield(lua, task, (lua_KContext)down_ns, restart_down);
+}
+
+static int node_pause(lua_State *lua)
+{
+    struct sim_pod *pod = changed_self(lua, "n:pause");
+    sim_pod_pause(pod, script_draw_duration(lua, 2, "n:pause"));
+    return 0;
+}
+
+static bool take_choice(lua_State *lua, int options, const char *key, const char *call,
+                        const char *yes, const char *no, bool is_yes)
+{
+    if (script_get(lua, options, key)) {
+        const char *text = script_take_text(lua, -1, call);
+        if (strcmp(text, yes) != 0 && strcmp(text, no) != 0) {
+            luaL_error(lua, "%s: %s is \"%s\" or \"%s\"", call, key, yes, no);
+        }
+        is_yes = strcmp(text, yes) == 0;
+    }
+    lua_pop(lua, 1);
+    return is_yes;
+}
+
+void script_take_replace(lua_State *lua, int options, const char *call,
+                         struct sim_replace_spec *spec)
+{
+    spec->is_new_identity =
+        take_choice(lua, options, "identity", call, "new", "stable", spec->is_new_identity);
+    spec->is_volume_lost =
+        take_choice(lua, options, "volume", call, "lost", "keep", spec->is_volume_lost);
+    spec->is_address_kept =
+        take_choice(lua, options, "address", call, "keep", "new", spec->is_address_kept);
+    spec->grace_ns = option_duration(lua, options, "grace", call, GRACE_NS);
+    if (script_get(lua, options, "release")) {
+        spec->has_release = true;
+        spec->release = script_take_release(lua, -1, call);
+    }
+    lua_pop(lua, 1);
+    spec->config = script_take_scratch_config(lua, options, call);
+}
+
+static int node_replace(lua_State *lua)
+{
+    static const char *const keys[] = {"identity", "volume", "grace",       "address",
+                                       "release",  "config", "start_delay", NULL};
+    struct sim_pod *pod = changed_self(lua, "n:replace");
+    check_startable(lua, pod, "n:replace");
+    struct sim_replace_spec spec;
+    memset(&spec, 0, sizeof spec);
+    spec.is_new_identity = spec.is_volume_lost = true;
+    lua_settop(lua, 2);
+    if (!lua_isnil(lua, 2)) {
+        script_check_keys(lua, 2, "n:replace", keys);
+    }
+    script_take_replace(lua, 2, "n:replace", &spec);
+    spec.start_delay_ns = option_duration(lua, 2, "start_delay", "n:replace: start_delay", 0);
+    struct sim_pod *successor = NULL;
+    int error = sim_pod_replace(pod, &spec, &successor);
+    if (error != 0) {
+        return luaL_error(lua, "n:replace: %s", rp_strerror(error));
+    }
+    script_push_node(lua, successor);
+    return 1;
+}
+
+static int node_clock(lua_State *lua)
+{
+    static const char *const keys[] = {"skew", "drift_ppm", "jump", NULL};
+    struct sim_pod *pod = changed_self(lua, "n:clock");
+    script_check_keys(lua, 2, "n:clock", keys);
+    int64_t skew_ns = 0, jump_ns = 0, drift_ppm = 0;
+    bool has_skew = script_get(lua, 2, "skew");
+    if (has_skew) {
+        skew_ns = script_take_duration(lua, -1, "n:clock: skew", SCRIPT_SIGNED);
+    }
+    bool has_jump = script_get(lua, 2, "jump");
+    if (has_jump) {
+        jump_ns = script_take_duration(lua, -1, "n:clock: jump", SCRIPT_SIGNED);
+    }
+    bool has_drift = script_get(lua, 2, "drift_ppm");
+    if (has_drift) {
+        int is_whole = 0;
+        drift_ppm = lua_tointegerx(lua, -1, &is_whole);
+        if (!is_whole || drift_ppm < -100000 || drift_ppm > 100000) {
+            return luaL_error(lua, "n:clock: drift_ppm is a whole number, at most 100000");
+        }
+    }
+    sim_pod_clock(pod, has_skew ? &skew_ns : NULL, has_drift ? &drift_ppm : NULL,
+                  has_jump ? &jump_ns : NULL);
+    return 0;
+}
+
+/* ---- What it holds and sees --------------------------------------------------------------------- */
+
+static int node_ready(lua_State *lua)
+{
+    lua_pushboolean(lua, sim_pod_is_ready(self(lua)));
+    return 1;
+}
+
+static int node_has(lua_State *lua)
+{
+    lua_pushboolean(lua, sim_pod_has(self(lua), take_view(lua, 2, "n:has")));
+    return 1;
+}
+
+static int node_holds_all(lua_State *lua)
+{
+    lua_pushboolean(lua, sim_pod_holds_all(self(lua)));
+    return 1;
+}
+
+static int node_files(lua_State *lua)
+{
+    struct sim_pod *pod = self(lua);
+    struct rp_view cursor = rp_view_text(""), paths[256];
+    lua_newtable(lua);
+    lua_Integer count = 0;
+    for (;;) {
+        size_t got = sim_pod_files(pod, cursor, paths, 256);
+        for (size_t index = 0; index < got; index += 1) {
+            push_view(lua, paths[index]);
+            lua_rawseti(lua, -2, ++count);
+        }
+        script_spend(lua, got);
+        if (got < 256) {
+            return 1;
+        }
+        cursor = paths[got - 1];
+    }
+}
+
+static int node_stats(lua_State *lua)
+{
+    struct sim_counter counters[64];
+    size_t count = sim_pod_counters(self(lua), counters, 64);
+    lua_newtable(lua);
+    for (size_t index = 0; index < count; index += 1) {
+        lua_pushinteger(lua, (lua_Integer)counters[index].value);
+        lua_setfield(lua, -2, counters[index].name);
+    }
+    return 1;
+}
+
+static int node_status(lua_State *lua)
+{
+    struct rp_node *node = sim_pod_node(self(lua));
+    if (node == NULL) {
+        lua_pushnil(lua);
+        return 1;
+    }
+    struct rp_node_inspection inspection;
+    rp_node_inspect(node, &inspection);
+    lua_newtable(lua);
+    for (size_t index = 0; index < RP_CATCHUP_STATUS_COUNT; index += 1) {
+        lua_pushinteger(lua, rp_catchup_status_value(&inspection.catchup, index));
+        lua_setfield(lua, -2, rp_catchup_status_name(index));
+    }
+    lua_pushboolean(lua, inspection.is_ready);
+    lua_setfield(lua, -2, "ready");
+    lua_pushboolean(lua, inspection.is_degraded);
+    lua_setfield(lua, -2, "degraded");
+    return 1;
+}
+
+/* Visible files under the prefix that the committed manifest does not have: counted twice with what
+ * replaced them. */
+static uint64_t count_unlisted(lua_State *lua, struct sim_pod *pod, struct rp_view prefix)
+{
+    struct sim_world *world = script_of(lua)->world;
+    struct sim_manifest_row row;
+    struct rp_view path, cursor = rp_view_text("");
+    size_t from = 0;
+    uint64_t count = 0;
+    bool has_row = sim_world_manifest(world, 0, &row, 1) == 1;
+    while (sim_pod_files(pod, cursor, &path, 1) == 1) {
+        cursor = path;
+        while (has_row && rp_view_compare(row.path, path) < 0) {
+            from += 1;
+            has_row = sim_world_manifest(world, from, &row, 1) == 1;
+        }
+        bool is_listed = has_row && rp_view_equal(row.path, path);
+        count += !is_listed && path.length_bytes >= prefix.length_bytes &&
+                 rp_view_equal(rp_view_make(path.bytes, prefix.length_bytes), prefix);
+        script_spend(lua, 4);
+    }
+    return count;
+}
+
+static int node_query(lua_State *lua)
+{
+    static const char *const keys[] = {"prefix", NULL};
+    struct sim_pod *pod = self(lua);
+    struct rp_view prefix = rp_view_text("");
+    if (!lua_isnoneornil(lua, 2)) {
+        script_check_keys(lua, 2, "n:query", keys);
+        if (script_get(lua, 2, "prefix")) {
+            prefix = take_view(lua, -1, "n:query: prefix");
+        }
+    }
+    struct rp_node *node = sim_pod_node(pod);
+    if (node == NULL) {
+        return luaL_error(lua, "n:query: the node is down");
+    }
+    struct rp_query_answer answer = rp_node_query(node, prefix);
+    lua_newtable(lua);
+    lua_pushboolean(lua, answer.is_gated);
+    lua_setfield(lua, -2, "gated");
+    lua_pushboolean(lua, answer.is_complete && !answer.is_gated);
+    lua_setfield(lua, -2, "complete");
+    lua_pushinteger(lua, (lua_Integer)answer.missing_count);
+    lua_setfield(lua, -2, "missing");
+    lua_pushinteger(lua, answer.is_gated ? 0 : (lua_Integer)count_unlisted(lua, pod, prefix));
+    lua_setfield(lua, -2, "duplicated");
+    return 1;
+}
+
+static int node_corrupt(lua_State *lua)
+{
+    static const char *const keys[] = {"kind", NULL};
+    static const char *const kinds[] = {"flip", "truncate", "zero", "swap"};
+    struct sim_pod *pod = changed_self(lua, "n:corrupt");
+    struct rp_view path = take_view(lua, 2, "n:corrupt");
+    size_t kind = 0;
+    if (!lua_isnoneornil(lua, 3)) {
+        script_check_keys(lua, 3, "n:corrupt", keys);
+        if (script_get(lua, 3, "kind")) {
+            const char *text = script_take_text(lua, -1, "n:corrupt: kind");
+            while (kind < 4 && strcmp(text, kinds[kind]) != 0) {
+                kind += 1;
+            }
+            if (kind == 4) {
+                return luaL_error(lua, "n:corrupt: kind '%s' is unknown", text);
+            }
+        }
+    }
+    if (sim_pod_corrupt(pod, path, (enum sim_corruption)kind) != 0) {
+        return luaL_error(lua, "n:corrupt: no such file on its disk: %s", lua_tostring(lua, 2));
+    }
+    return 0;
+}
+
+static int node_remove(lua_State *lua)
+{
+    struct sim_pod *pod = changed_self(lua, "n:remove");
+    if (sim_pod_remove(pod, take_view(lua, 2, "n:remove")) != 0) {
+        return luaL_error(lua, "n:remove: no such file on its disk: %s", lua_tostring(lua, 2));
+    }
+    return 0;
+}
+
+/* A file that nobody registered. An extension: n:put(path, bytes). */
+static int node_put(lua_State *lua)
+{
+    struct sim_pod *pod = changed_self(lua, "n:put");
+    struct rp_view path = take_view(lua, 2, "n:put");
+    struct sim_range size = script_take_size_range(lua, 3, "n:put: bytes");
+    int error = sim_pod_put(pod, path, sim_rng_range(&script_of(lua)->draw_rng, size));
+    return error == 0 ? 0 : luaL_error(lua, "n:put: %s", rp_strerror(error));
+}
+
+static int take_event_number(lua_State *lua, bool is_kill, const char *call)
+{
+    static const char *const keys[] = {"event", NULL};
+    struct sim_pod *pod = changed_self(lua, call);
+    script_check_keys(lua, 2, call, keys);
+    (void)script_get(lua, 2, "event");
+    sim_pod_at_event(pod, script_take_count(lua, -1, call, INT64_MAX), is_kill);
+    return 0;
+}
+
+static int node_stop_at(lua_State *lua)
+{
+    return take_event_number(lua, false, "n:stop_at");
+}
+
+static int node_kill_at(lua_State *lua)
+{
+    return take_event_number(lua, true, "n:kill_at");
+}
+
+/* ---- Flushes ------------------------------------------------------------------------------------ */
+
+struct flush_end {
+    const struct sim_flush_result *result;
+};
+
+static int list_paths(lua_State *lua)
+{
+    const struct flush_end *end = lua_touserdata(lua, 1);
+    lua_createtable(lua, (int)end->result->path_count, 0);
+    for (size_t index = 0; index < end->result->path_count; index += 1) {
+        push_view(lua, end->result->paths[index]);
+        lua_rawseti(lua, -2, (lua_Integer)index + 1);
+    }
+    return 1;
+}
+
+/* An error of the disk shows as a shorter list: the scenario decides what that means. */
+static void flush_done(void *context, int error, const struct sim_flush_result *result)
+{
+    struct script_task *task = context;
+    struct script *script = task->script;
+    struct flush_end end = {result};
+    (void)error;
+    if (script_story_is_dropped(script)) {
+        return;
+    }
+    lua_pushcfunction(script->lua, list_paths);
+    lua_pushlightuserdata(script->lua, &end);
+    if (script_call(script, 1, 1)) {
+        script_task_wake(task, true);
+    } else {
+        script_story_fail(script);
+    }
+}
+
+static int return_list(lua_State *lua, int status, lua_KContext context)
+{
+    (void)lua;
+    (void)status;
+    (void)context;
+    return 1;
+}
+
+static int is_visible_name(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+/* Not the locale's order. */
+static int compare_entries(const struct dirent **left, const struct dirent **right)
+{
+    return strcmp((*left)->d_name, (*right)->d_name);
+}
+
+/* Leaves Lua memory that holds the names on the stack. */
+static void take_folder(lua_State *lua, const char *folder, struct sim_flush_spec *spec)
+{
+    char *resolved = script_resolve(script_of(lua), folder);
+    struct dirent **entries = NULL;
+    int count =
+        resolved == NULL ? -1 : scandir(resolved, &entries, is_visible_name, compare_entries);
+    if (count < 0) {
+        free(resolved);
+        luaL_error(lua, "flush: from: '%s' is no folder of the scenario's own", folder);
+    }
+    lua_newtable(lua);
+    const char **names = lua_newuserdatauv(lua, 2 * (size_t)(count + 1) * sizeof *names, 0);
+    int kept = lua_gettop(lua) - 1;
+    size_t file_count = 0;
+    for (int index = 0; index < count; index += 1) {
+        struct stat status;
+        const char *path = lua_pushfstring(lua, "%s/%s", resolved, entries[index]->d_name);
+        const char *name = lua_pushstring(lua, entries[index]->d_name);
+        free(entries[index]);
+        lua_rawseti(lua, kept, 2 * index + 2);
+        lua_rawseti(lua, kept, 2 * index + 1);
+        if (stat(path, &status) == 0 && S_ISREG(status.st_mode)) {
+            names[file_count] = path;
+            names[count + 1 + (int)file_count] = name;
+            file_count += 1;
+        }
+    }
+    free(entries);
+    free(resolved);
+    if (file_count == 0) {
+        luaL_error(lua, "flush: from: no files in '%s'", folder);
+    }
+    spec->from_paths = names;
+    spec->from_names = names + count + 1;
+    spec->from_count = file_count;
+}
+
+static void take_flush(lua_State *lua, int options, struct sim_flush_spec *spec)
+{
+    static const char *const keys[] = {"files", "bytes", "every",  "database", "measurement",
+                                       "from",  "path",  "sparse", NULL};
+    if (!lua_isnil(lua, options)) {
+        script_check_keys(lua, options, "flush", keys);
+    }
+    spec->file_count = 1;
+    spec->size_bytes.low = spec->size_bytes.high = 65536;
+    spec->database = "db";
+    spec->measurement = "cpu";
+    if (script_get(lua, options, "files")) {
+        spec->file_count = script_draw_count(lua, -1, "flush: files");
+    }
+    if (script_get(lua, options, "bytes")) {
+        spec->size_bytes = script_take_size_range(lua, -1, "flush: bytes");
+    }
+    if (script_get(lua, options, "every")) {
+        spec->every_ns = script_take_duration_range(lua, -1, "flush: every");
+    }
+    if (script_get(lua, options, "database")) {
+        spec->database = script_take_text(lua, -1, "flush: database");
+    }
+    if (script_get(lua, options, "measurement")) {
+        spec->measurement = script_take_text(lua, -1, "flush: measurement");
+    }
+    if (script_get(lua, options, "path")) {
+        spec->path = take_view(lua, -1, "flush: path");
+        if (spec->file_count != 1) {
+            luaL_error(lua, "flush: path names one file, and files is above 1");
+        }
+    }
+    if (script_get(lua, options, "sparse")) {
+        spec->is_sparse = script_take_bool(lua, -1, "flush: sparse");
+    }
+    if (script_get(lua, options, "from")) {
+        take_folder(lua, script_take_text(lua, -1, "flush: from"), spec);
+    }
+}
+
+/* Stack: the caller's first argument, then the options. */
+int script_flush(lua_State *lua, struct sim_pod *pod, const char *call)
+{
+    struct script *script = script_of(lua);
+    struct script_task *task = script_running_task(lua, call);
+    struct sim_flush_spec spec;
+    char note[160] = "";
+    memset(&spec, 0, sizeof spec);
+    lua_settop(lua, 2);
+    take_flush(lua, 2, &spec);
+    uint64_t file_count = spec.from_count > 0 ? spec.from_count : spec.file_count;
+    if (file_count > SCRIPT_FILE_COUNT_MAX ||
+        script->file_count + file_count > SCRIPT_FILE_COUNT_MAX) {
+        return luaL_error(lua, "flush: more than a million files in one run");
+    }
+    script->file_count += file_count;
+    struct sim_flush_wait wait = {flush_done, task};
+    int error = sim_workload_flush(pod, &spec, &wait, note);
+    if (error != 0) {
+        return luaL_error(lua, "flush: %s", note[0] == '\0' ? rp_strerror(error) : note);
+    }
+    return script_yield(lua, task, 0, return_list);
+}
+
+static int node_flush(lua_State *lua)
+{
+    struct sim_pod *pod = self(lua);
+    if (!sim_pod_is_up(pod)) {
+        return luaL_error(lua, "n:flush: the node is down");
+    }
+    return script_flush(lua, pod, "n:flush");
+}
+
+/* ---- The object --------------------------------------------------------------------------------- */
+
+static const luaL_Reg methods[] = {
+    {"up", node_up},
+    {"stop", node_stop},
+    {"kill", node_kill},
+    {"start", node_start},
+    {"restart", node_restart},
+    {"pause", node_pause},
+    {"replace", node_replace},
+    {"clock", node_clock},
+    {"ready", node_ready},
+    {"has", node_has},
+    {"holds_all", node_holds_all},
+    {"files", node_files},
+    {"stats", node_stats},
+    {"status", node_status},
+    {"query", node_query},
+    {"corrupt", node_corrupt},
+    {"remove", node_remove},
+    {"put", node_put},
+    {"flush", node_flush},
+    {"stop_at", node_stop_at},
+    {"kill_at", node_kill_at},
+    {NULL, NULL},
+};
+
+/* Upvalue: the methods. */
+static int node_index(lua_State *lua)
+{
+    struct sim_pod *pod = self(lua);
+    const char *key = luaL_checkstring(lua, 2);
+    if (strcmp(key, "id") == 0) {
+        push_view(lua, sim_pod_id(pod));
+    } else if (strcmp(key, "role") == 0) {
+        push_view(lua, sim_pod_role(pod));
+    } else if (strcmp(key, "addr") == 0) {
+        push_view(lua, sim_pod_address(pod));
+    } else if (strcmp(key, "zone") == 0) {
+        push_view(lua, sim_pod_zone(pod));
+    } else if (strcmp(key, "release") == 0) {
+        lua_pushstring(lua, rp_release_name(sim_pod_release(pod)));
+    } else if (lua_getfield(lua, lua_upvalueindex(1), key) == LUA_TNIL) {
+        return luaL_error(lua, "n:%s is not in this version", key);
+    }
+    return 1;
+}
+
+static int node_text(lua_State *lua)
+{
+    push_view(lua, sim_pod_id(self(lua)));
+    return 1;
+}
+
+static void push_node_type(lua_State *lua)
+{
+    if (luaL_newmetatable(lua, SCRIPT_NODE_TYPE)) {
+        lua_newtable(lua);
+        luaL_setfuncs(lua, methods, 0);
+        lua_pushcclosure(lua, node_index, 1);
+        lua_setfield(lua, -2, "__index");
+        lua_pushcfunction(lua, node_text);
+        lua_setfield(lua, -2, "__tostring");
+        lua_pushboolean(lua, 0);
+        lua_setfield(lua, -2, "__metatable");
+    }
+}
+
+void script_push_node(lua_State *lua, struct sim_pod *pod)
+{
+    if (pod == NULL) {
+        lua_pushnil(lua);
+        return;
+    }
+    (void)luaL_getsubtable(lua, LUA_REGISTRYINDEX, HANDLES_KEY);
+    if (lua_rawgetp(lua, -1, pod) == LUA_TNIL) {
+        lua_pop(lua, 1);
+        struct sim_pod **handle = lua_newuserdatauv(lua, sizeof(struct sim_pod *), 0);
+        *handle = pod;
+        push_node_type(lua);
+        lua_setmetatable(lua, -2);
+        lua_pushvalue(lua, -1);
+        lua_rawsetp(lua, -3, pod);
+    }
+    lua_remove(lua, -2);
+}
