@@ -417,65 +417,6 @@ int rp_tree_remove(const struct rp_tree *tree, const struct rp_tree_node *root,
     return 0;
 }
 
-/* ---- Build ----------------------------------------------------------------------------------- */
-
-/* Replaces `slots` by those of the level above; the new nodes are owned by them. Nodes that were
- * referred to by the old slots are released by the caller. */
-static int build_level(const struct rp_tree *tree, uint16_t level, struct slot *slots,
-                       size_t *count)
-{
-    size_t made = 0;
-    for (size_t at = 0; at < *count; at += RP_TREE_FANOUT) {
-        size_t left = *count - at;
-        size_t width = left < RP_TREE_FANOUT ? left : RP_TREE_FANOUT;
-        const struct rp_tree_node *node = make_node(tree, level, slots + at, width);
-        for (size_t i = 0; level > 0 && node != NULL && i < width; i++) {
-            rp_tree_release(tree, slots[at + i].child);
-        }
-        if (node == NULL) {
-            for (size_t i = 0; i < made; i++) {
-                rp_tree_release(tree, slots[i].child);
-            }
-            for (size_t i = at; level > 0 && i < *count; i++) {
-                rp_tree_release(tree, slots[i].child);
-            }
-            return RP_ERR_NOMEM;
-        }
-        slots[made] = slot_of(node);
-        made += 1;
-    }
-    *count = made;
-    return 0;
-}
-
-int rp_tree_build(const struct rp_tree *tree, const struct rp_file_entry *const *entries,
-                  size_t count, const struct rp_tree_node **root_out)
-{
-    if (count == 0) {
-        *root_out = NULL;
-        return 0;
-    }
-    struct slot *slots = rp_allocate(tree->alloc, count * sizeof slots[0]);
-    if (slots == NULL) {
-        return RP_ERR_NOMEM;
-    }
-    for (size_t i = 0; i < count; i++) {
-        slots[i].child = NULL;
-        slots[i].first = entries[i];
-    }
-    int error = 0;
-    uint16_t level = 0;
-    do {
-        error = build_level(tree, level, slots, &count);
-        level = (uint16_t)(level + 1);
-    } while (error == 0 && count > 1);
-    if (error == 0) {
-        *root_out = slots[0].child;
-    }
-    rp_release(tree->alloc, slots);
-    return error;
-}
-
 /* ---- Walk ------------------------------------------------------------------------------------ */
 
 static void descend_first(struct rp_tree_walk *walk, const struct rp_tree_node *node)

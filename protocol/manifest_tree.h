@@ -48,11 +48,6 @@ RP_MUST_USE int rp_tree_put(const struct rp_tree *tree, const struct rp_tree_nod
 RP_MUST_USE int rp_tree_remove(const struct rp_tree *tree, const struct rp_tree_node *root,
                                struct rp_tree_key key, const struct rp_tree_node **root_out,
                                const struct rp_file_entry **removed_out);
-/* From entries in strictly ascending order. Errors: RP_ERR_NOMEM. */
-RP_MUST_USE int rp_tree_build(const struct rp_tree *tree,
-                              const struct rp_file_entry *const *entries, size_t count,
-                              const struct rp_tree_node **root_out);
-
 /* In order; valid as long as the root is held. */
 struct rp_tree_walk {
     const struct rp_tree_node *nodes[RP_TREE_DEPTH_MAX];
