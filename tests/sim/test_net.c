@@ -1,0 +1,324 @@
+#include <check.h>
+
+#include "protocol/error.h"
+#include "sim/body.h"
+#include "sim/net.h"
+#include "tests/lib/test_alloc.h"
+
+#define TOTAL_BYTES ((size_t)4 << 20)
+
+/* One process: it counts what it is told and may echo nothing. */
+struct peer {
+    struct sim_endpoint *endpoint;
+    const struct rp_net_port *port;
+    rp_conn conn;
+    int accepted_count, connected_count, ended_count, writable_count, piece_count;
+    int connect_error, end_error;
+    size_t received_bytes;
+    sim_body_key key;
+    bool is_in_order, closes_on_accept;
+    rp_time_ns told_ns;
+    size_t left_bytes; /* still to send of the body */
+    struct world *world;
+};
+
+struct world {
+    struct test_alloc test;
+    struct sim_event_queue *queue;
+    struct sim_bodies *bodies;
+    struct sim_net *net;
+    struct peer left, right;
+    sim_site left_site, right_site;
+};
+
+static void on_accepted(void *context, rp_conn conn)
+{
+    struct peer *peer = context;
+    peer->accepted_count += 1;
+    peer->conn = conn;
+    if (peer->closes_on_accept) {
+        peer->port->close(peer->port->state, conn);
+    }
+}
+
+static void on_connected(void *context, rp_conn conn, int error)
+{
+    struct peer *peer = context;
+    ck_assert_uint_eq(conn, peer->conn);
+    peer->connected_count += 1;
+    peer->connect_error = error;
+    peer->told_ns = sim_event_queue_now(peer->world->queue);
+}
+
+static void on_received(void *context, rp_conn conn, struct rp_chunk chunk)
+{
+    struct peer *peer = context;
+    uint8_t expected[64];
+    ck_assert_uint_eq(conn, peer->conn);
+    size_t part = chunk.length_bytes < sizeof expected ? chunk.length_bytes : sizeof expected;
+    sim_body_fill(peer->world->bodies, peer->key, peer->received_bytes, expected, part);
+    peer->is_in_order = peer->is_in_order && memcmp(expected, chunk.bytes, part) == 0;
+    peer->received_bytes += chunk.length_bytes;
+    peer->piece_count += 1;
+}
+
+static void feed(struct peer *peer)
+{
+    while (peer->left_bytes > 0) {
+        struct rp_chunk chunk;
+        uint64_t offset = TOTAL_BYTES - peer->left_bytes;
+        ck_assert_int_eq(
+            sim_body_chunk(peer->world->bodies, peer->key, offset, peer->left_bytes, &chunk), 0);
+        size_t taken = peer->port->send(peer->port->state, peer->conn, chunk);
+        bool is_full = taken < chunk.length_bytes;
+        rp_block_release(chunk.block);
+        peer->left_bytes -= taken;
+        if (is_full) {
+            return;
+        }
+    }
+}
+
+static void on_writable(void *context, rp_conn conn)
+{
+    struct peer *peer = context;
+    ck_assert_uint_eq(conn, peer->conn);
+    peer->writable_count += 1;
+    feed(peer);
+}
+
+static void on_ended(void *context, rp_conn conn, int error)
+{
+    struct peer *peer = context;
+    ck_assert_uint_eq(conn, peer->conn);
+    peer->ended_count += 1;
+    peer->end_error = error;
+}
+
+static void peer_attach(struct world *world, struct peer *peer, sim_site site, const char *address)
+{
+    struct rp_net_events events = {peer,        on_accepted, on_connected,
+                                   on_received, on_writable, on_ended};
+    memset(peer, 0, sizeof *peer);
+    peer->world = world;
+    peer->is_in_order = true;
+    peer->key = 7;
+    ck_assert_int_eq(sim_net_attach(world->net, site, rp_view_text(address), NULL, &peer->endpoint),
+                     0);
+    sim_endpoint_events(peer->endpoint, &events);
+    peer->port = sim_endpoint_port(peer->endpoint);
+}
+
+static void world_make(struct world *world)
+{
+    memset(world, 0, sizeof *world);
+    test_alloc_init(&world->test);
+    const struct rp_alloc *alloc = &world->test.alloc;
+    ck_assert_int_eq(sim_event_queue_new(alloc, &world->queue), 0);
+    ck_assert_int_eq(sim_bodies_new(alloc, 1 << 20, &world->bodies), 0);
+    struct sim_net_spec spec = {.alloc = alloc,
+                                .queue = world->queue,
+                                .seed = 1,
+                                .latency_ns = {RP_NS_PER_MS, RP_NS_PER_MS},
+                                .bandwidth_bytes_per_s = 1250000000};
+    ck_assert_int_eq(sim_net_new(&spec, &world->net), 0);
+    ck_assert_int_eq(
+        sim_net_site(world->net, rp_view_text("left"), rp_view_text("a"), &world->left_site), 0);
+    ck_assert_int_eq(
+        sim_net_site(world->net, rp_view_text("right"), rp_view_text("a"), &world->right_site), 0);
+    peer_attach(world, &world->left, world->left_site, "10.0.0.1:9100");
+    peer_attach(world, &world->right, world->right_site, "10.0.0.2:9100");
+}
+
+static void world_clear(struct world *world)
+{
+    sim_net_free(world->net);
+    sim_bodies_free(world->bodies);
+    sim_event_queue_free(world->queue);
+    ck_assert_uint_eq(world->test.live_count, 0);
+}
+
+static void run_for(struct world *world, rp_time_ns duration_ns)
+{
+    rp_time_ns end_ns = sim_event_queue_now(world->queue) + duration_ns;
+    while (sim_event_queue_next_time(world->queue) <= end_ns) {
+        sim_event_queue_step(world->queue);
+    }
+    sim_event_queue_advance(world->queue, end_ns);
+}
+
+static void dial(struct world *world, const char *address)
+{
+    struct peer *left = &world->left;
+    ck_assert_int_eq(left->port->dial(left->port->state, rp_view_text(address), &left->conn), 0);
+}
+
+static void dial_right(struct world *world)
+{
+    world->right.port->listen(world->right.port->state);
+    dial(world, "10.0.0.2:9100");
+    run_for(world, 10 * RP_NS_PER_MS);
+    ck_assert_int_eq(world->left.connected_count, 1);
+    ck_assert_int_eq(world->right.accepted_count, 1);
+}
+
+/* A dial takes one round trip of the links' latency. */
+START_TEST(dial_takes_one_round_trip)
+{
+    struct world world;
+    world_make(&world);
+    dial_right(&world);
+    ck_assert_int_eq(world.left.connect_error, 0);
+    ck_assert_uint_eq(world.left.told_ns, 2 * RP_NS_PER_MS);
+    world_clear(&world);
+}
+END_TEST
+
+/* A host without a listener refuses; an address without a host never answers. */
+START_TEST(dial_without_listener_is_refused_and_without_host_silent)
+{
+    struct world world;
+    world_make(&world);
+    dial(&world, "10.0.0.2:9100");
+    run_for(&world, RP_NS_PER_S);
+    ck_assert_int_eq(world.left.connect_error, RP_ERR_REFUSED);
+    ck_assert_uint_eq(world.left.told_ns, 2 * RP_NS_PER_MS);
+    dial(&world, "10.0.0.9:9100");
+    run_for(&world, 3600 * RP_NS_PER_S);
+    ck_assert_int_eq(world.left.connected_count, 1);
+    world_clear(&world);
+}
+END_TEST
+
+/* More than the window goes through in order, the sender being held up meanwhile. */
+START_TEST(body_beyond_window_arrives_whole_and_in_order)
+{
+    struct world world;
+    world_make(&world);
+    dial_right(&world);
+    world.left.left_bytes = TOTAL_BYTES;
+    feed(&world.left);
+    ck_assert_uint_eq(world.left.left_bytes, TOTAL_BYTES - SIM_NET_WINDOW_BYTES);
+    run_for(&world, RP_NS_PER_S);
+    ck_assert_uint_eq(world.right.received_bytes, TOTAL_BYTES);
+    ck_assert(world.right.is_in_order);
+    ck_assert_int_gt(world.left.writable_count, 0);
+    world.left.port->close(world.left.port->state, world.left.conn);
+    run_for(&world, RP_NS_PER_S);
+    ck_assert_int_eq(world.right.ended_count, 1);
+    ck_assert_int_eq(world.right.end_error, 0);
+    world_clear(&world);
+}
+END_TEST
+
+/* A receiver that pauses holds its sender up at the window. */
+START_TEST(pause_holds_the_sender_up)
+{
+    struct world world;
+    world_make(&world);
+    dial_right(&world);
+    world.right.port->pause(world.right.port->state, world.right.conn, true);
+    world.left.left_bytes = TOTAL_BYTES;
+    feed(&world.left);
+    run_for(&world, RP_NS_PER_S);
+    ck_assert_uint_eq(world.right.received_bytes, 0);
+    ck_assert_int_eq(world.left.writable_count, 0);
+    world.right.port->pause(world.right.port->state, world.right.conn, false);
+    run_for(&world, RP_NS_PER_S);
+    ck_assert_uint_eq(world.right.received_bytes, TOTAL_BYTES);
+    world_clear(&world);
+}
+END_TEST
+
+/* Nothing passes a partition, nothing fails because of it, and all comes after the healing. */
+START_TEST(partition_stalls_until_healed)
+{
+    struct world world;
+    world_make(&world);
+    dial_right(&world);
+    sim_net_partition(world.net, &world.left_site, 1, &world.right_site, 1, false, 0);
+    world.left.left_bytes = TOTAL_BYTES;
+    feed(&world.left);
+    run_for(&world, 100 * RP_NS_PER_S);
+    ck_assert_uint_eq(world.right.received_bytes, 0);
+    ck_assert_int_eq(world.left.ended_count, 0);
+    sim_net_heal(world.net);
+    run_for(&world, 300 * RP_NS_PER_S);
+    ck_assert_uint_eq(world.right.received_bytes, TOTAL_BYTES);
+    ck_assert(world.right.is_in_order);
+    world_clear(&world);
+}
+END_TEST
+
+/* Bytes for a connection that was closed are answered with a reset. */
+START_TEST(send_to_a_closed_connection_is_reset)
+{
+    struct world world;
+    world_make(&world);
+    world.right.closes_on_accept = true;
+    dial_right(&world);
+    ck_assert_int_eq(world.left.ended_count, 1);
+    ck_assert_int_eq(world.left.end_error, 0);
+    world.left.left_bytes = 1000;
+    feed(&world.left);
+    run_for(&world, RP_NS_PER_S);
+    ck_assert_int_eq(world.left.ended_count, 2);
+    ck_assert_int_eq(world.left.end_error, RP_ERR_RESET);
+    ck_assert_uint_eq(sim_net_live_connections(world.net), 0);
+    world_clear(&world);
+}
+END_TEST
+
+/* A process that dies ends its connections; a host that dies falls silent. */
+START_TEST(process_death_ends_and_host_death_is_silent)
+{
+    struct world world;
+    world_make(&world);
+    dial_right(&world);
+    sim_net_detach(world.right.endpoint, _i == 0 ? SIM_NET_PROCESS_ENDED : SIM_NET_HOST_LOST);
+    run_for(&world, 100 * RP_NS_PER_S);
+    ck_assert_int_eq(world.left.ended_count, _i == 0 ? 1 : 0);
+    world_clear(&world);
+}
+END_TEST
+
+/* A segmented link cuts the stream into the sizes asked for. */
+START_TEST(segment_cuts_into_single_bytes)
+{
+    struct world world;
+    world_make(&world);
+    size_t size = 1;
+    ck_assert_int_eq(sim_net_segment(world.net, world.left_site, world.right_site, &size, 1, false),
+                     0);
+    dial_right(&world);
+    world.left.left_bytes = TOTAL_BYTES;
+    struct rp_chunk chunk;
+    ck_assert_int_eq(sim_body_chunk(world.bodies, 7, 0, 100, &chunk), 0);
+    ck_assert_uint_eq(world.left.port->send(world.left.port->state, world.left.conn, chunk), 100);
+    rp_block_release(chunk.block);
+    run_for(&world, RP_NS_PER_S);
+    ck_assert_int_eq(world.right.piece_count, 100);
+    ck_assert(world.right.is_in_order);
+    world_clear(&world);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("net");
+    TCase *tcase = tcase_create("net");
+    tcase_add_test(tcase, dial_takes_one_round_trip);
+    tcase_add_test(tcase, dial_without_listener_is_refused_and_without_host_silent);
+    tcase_add_test(tcase, body_beyond_window_arrives_whole_and_in_order);
+    tcase_add_test(tcase, pause_holds_the_sender_up);
+    tcase_add_test(tcase, partition_stalls_until_healed);
+    tcase_add_test(tcase, send_to_a_closed_connection_is_reset);
+    tcase_add_loop_test(tcase, process_death_ends_and_host_death_is_silent, 0, 2);
+    tcase_add_test(tcase, segment_cuts_into_single_bytes);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
