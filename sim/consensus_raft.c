@@ -16,6 +16,7 @@ struct disk_op {
     struct raft_io_append *append;
     raft_io_append_cb append_done;
     uint64_t first_index, last_index; /* appended; last < first: nothing (any more) */
+    bool is_leaders; /* of a leader: libraft cannot take its failure once it leads no more */
     struct raft_io_snapshot_put *put;
     raft_io_snapshot_put_cb put_done;
     uint64_t trailing;
@@ -56,6 +57,7 @@ struct sim_consensus_raft {
     rp_time_ns tick_interval_ns, tick_due_ns;
     struct rp_timer tick_timer, disk_timer;
     struct disk_op *disk_first, *disk_last;
+    struct disk_op *stuck; /* failed writes that the library must not hear of before it is closed */
     rp_time_ns disk_busy_until_ns;
     struct sent *sent_first, *sent_last;
     const struct sim_raft_message *receiving; /* its blocks are shared with what is appended */
@@ -277,9 +279,21 @@ static void disk_submit(struct sim_consensus_raft *member, struct disk_op *op)
     disk_arm(member);
 }
 
+static bool leads(const struct sim_consensus_raft *member)
+{
+    const struct raft *raft = member->io.data;
+    return raft->state == RAFT_LEADER;
+}
+
 static void append_finish(struct sim_consensus_raft *member, struct disk_op *op)
 {
     struct sim_raft_folder *folder = member->folder;
+    if (member->is_io_closed) {
+        /* The library is unavailable by now: it only lets go of the entries. A failure would make
+         * it look for the requests of a leader that it is no more. */
+        op->append_done(op->append, 0);
+        return;
+    }
     if (op->status == 0 && op->last_index >= op->first_index) {
         if (folder->synced_index < op->last_index) {
             folder->synced_index = op->last_index;
@@ -339,7 +353,13 @@ static void on_disk(void *context)
     complete_sends(member, 0);
     rp_time_ns now_ns = now_of(member);
     while (member->disk_first != NULL && member->disk_first->due_ns <= now_ns) {
-        disk_finish(member, disk_pop(member));
+        struct disk_op *op = disk_pop(member);
+        if (op->kind == DISK_APPEND && op->status != 0 && op->is_leaders && !leads(member)) {
+            op->next = member->stuck;
+            member->stuck = op;
+        } else {
+            disk_finish(member, op);
+        }
     }
     disk_arm(member);
 }
@@ -393,6 +413,7 @@ static int io_append(struct raft_io *io, struct raft_io_append *request,
     }
     op->append = request;
     op->append_done = done;
+    op->is_leaders = leads(member);
     op->first_index = sim_raft_folder_last_index(member->folder) + 1;
     op->last_index = op->first_index - 1;
     if (op->status == 0) {
@@ -598,6 +619,11 @@ static void io_close(struct raft_io *io, raft_io_close_cb done)
     while (member->disk_first != NULL) {
         struct disk_op *op = disk_pop(member);
         op->status = RAFT_CANCELED;
+        disk_finish(member, op);
+    }
+    while (member->stuck != NULL) {
+        struct disk_op *op = member->stuck;
+        member->stuck = op->next;
         disk_finish(member, op);
     }
     if (done != NULL) {

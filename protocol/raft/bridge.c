@@ -23,6 +23,12 @@ static const uint8_t SNAPSHOT_MAGIC[4] = {'R', 'P', 'B', '1'};
 #define HANDLE_FAILED    UINT64_C(2)
 #define HANDLE_FLAGS     UINT64_C(3)
 
+/* Proposals go to the library in batches, one batch at a time. libraft 0.15 looks for a quorum only
+ * at the last entry the leader itself has stored; with a steady stream of single proposals the
+ * followers never reach that one and nothing commits until the stream pauses. A bound also keeps
+ * its linear walk over outstanding requests short. */
+#define BATCH_MAX 256
+
 struct proposal {
     struct raft_apply apply;
     struct rp_bridge *bridge;
@@ -53,6 +59,7 @@ struct rp_bridge {
     struct rp_timer drain;
     struct rp_consensus_request *finished_first, *finished_last;
     struct proposal *deferred_first, *deferred_last;
+    size_t in_flight_count; /* proposals that the library has */
     struct rp_consensus_request *stop_request;
 
     bool has_events;
@@ -500,6 +507,10 @@ static void on_applied(struct raft_apply *apply, int status, void *result)
     struct proposal *proposal = apply->data;
     struct rp_bridge *bridge = proposal->bridge;
     struct rp_consensus_request *request = proposal->request;
+    bridge->in_flight_count -= 1;
+    if (bridge->in_flight_count == 0 && bridge->deferred_first != NULL) {
+        drain_soon(bridge);
+    }
     if (bridge->is_abandoned) {
         rp_release(bridge->alloc, proposal);
         return;
@@ -521,7 +532,9 @@ static void submit(struct rp_bridge *bridge, struct proposal *proposal)
         finish(bridge, proposal->request, error_of(bridge, status));
         raft_free(proposal->buffer.base);
         rp_release(bridge->alloc, proposal);
+        return;
     }
+    bridge->in_flight_count += 1;
 }
 
 static struct proposal *proposal_new(struct rp_bridge *bridge, struct rp_view command)
@@ -556,7 +569,7 @@ static void port_propose(void *state, struct rp_consensus_request *request, stru
         return;
     }
     proposal->request = request;
-    if (!bridge->is_in_event) {
+    if (!bridge->is_in_event && bridge->in_flight_count == 0) {
         submit(bridge, proposal);
         return;
     }
@@ -566,19 +579,26 @@ static void port_propose(void *state, struct rp_consensus_request *request, stru
         bridge->deferred_last->next = proposal;
     }
     bridge->deferred_last = proposal;
-    drain_soon(bridge);
+    if (bridge->in_flight_count == 0) {
+        drain_soon(bridge);
+    }
 }
 
 static void submit_deferred(struct rp_bridge *bridge)
 {
-    struct proposal *proposal = bridge->deferred_first;
-    bridge->deferred_first = NULL;
-    bridge->deferred_last = NULL;
-    while (proposal != NULL) {
-        struct proposal *next = proposal->next;
-        proposal->next = NULL;
+    if (bridge->in_flight_count > 0) {
+        return; /* the end of the last of them comes back here */
+    }
+    for (unsigned i = 0; i < BATCH_MAX && bridge->deferred_first != NULL; i++) {
+        struct proposal *proposal = bridge->deferred_first;
+        bridge->deferred_first = proposal->next;
+        if (proposal->next == NULL) {
+            bridge->deferred_last = NULL;
+        }
         submit(bridge, proposal);
-        proposal = next;
+    }
+    if (bridge->in_flight_count == 0 && bridge->deferred_first != NULL) {
+        drain_soon(bridge);
     }
 }
 
