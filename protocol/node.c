@@ -342,3 +342,13 @@ void rp_node_inspect(struct rp_node *node, struct rp_node_inspection *inspection
     inspection_out->peer_count = rp_peers_count(node->peers);
     inspection_out->nonce_count = rp_nonce_cache_count(node->nonces);
 }
+
+const struct rp_manifest *rp_node_manifest(const struct rp_node *node)
+{
+    return node->manifest;
+}
+
+size_t rp_node_connection_count(const struct rp_node *node)
+{
+    return node->link_count;
+}

@@ -119,4 +119,8 @@ struct rp_node_inspection {
 };
 void rp_node_inspect(struct rp_node *node, struct rp_node_inspection *inspection_out);
 
+/* Parts of the inspection for watchers that ask often. NULL and 0 on a standalone node. */
+const struct rp_manifest *rp_node_manifest(const struct rp_node *node);
+size_t rp_node_connection_count(const struct rp_node *node);
+
 #endif

@@ -27,6 +27,10 @@ struct sim_store *sim_pod_store(struct sim_pod *pod);
 size_t sim_pod_armed_timers(const struct sim_pod *pod);
 size_t sim_pod_connections(const struct sim_pod *pod);
 struct rp_node *sim_pod_node(struct sim_pod *pod); /* NULL when down */
+/* The node's wall clock now, in whole seconds since 1970, rounded down. */
+int64_t sim_pod_wall_s(const struct sim_pod *pod);
+/* Of the present or last life; of the next one before the first. */
+const struct rp_config *sim_pod_config(const struct sim_pod *pod);
 struct sim_world *sim_pod_world(struct sim_pod *pod);
 bool sim_pod_is_gone(
     const struct sim_pod *pod); /* replaced by a new identity: never starts again */
