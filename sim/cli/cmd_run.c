@@ -184,7 +184,8 @@ static bool run_once(const struct run_options *options, struct run *run, FILE *s
     run->wall_s = cli_watch_now() - began_s;
     cli_watch_world(NULL);
     if (run->outcome.result != NULL) {
-        run->outcome.result->wall_seconds = run->wall_s;
+        run->outcome.result->seed = options->seed;
+        run->outcome.result->wall_seconds = (double)(uint64_t)(run->wall_s * 1e6) / 1e6;
     }
     if (status != 0) {
         cli_error("%s: %s", options->path, rp_strerror(status));
