@@ -1,103 +1,35 @@
 #include "protocol/raft/bridge.h"
 
-#include <limits.h>
-#include <raft.h>
 #include <stdio.h>
 
 #include "protocol/error.h"
 #include "protocol/panic.h"
-#include "protocol/raft/members.h"
-#include "protocol/raft/read_index.h"
+#include "protocol/raft/bridge_inner.h"
 
 /* A configured address: host:port, '#', 16 hex digits, NUL. */
 #define ADDRESS_BYTES 320
 #define ID_HEX        16
-
-/* What precedes the node's own bytes in a snapshot: a version, and the index it was taken at, since
- * libraft restores before it moves its own (libraft.md). */
-static const uint8_t SNAPSHOT_MAGIC[4] = {'R', 'P', 'B', '1'};
-#define SNAPSHOT_HEADER_BYTES 12
 
 /* Port handles: a request in flight is odd; when finished it is a link of the delivery list. */
 #define HANDLE_IN_FLIGHT UINT64_C(1)
 #define HANDLE_FAILED    UINT64_C(2)
 #define HANDLE_FLAGS     UINT64_C(3)
 
-/* Proposals go to the library in batches, one batch at a time. libraft 0.15 looks for a quorum only
- * at the last entry the leader itself has stored; with a steady stream of single proposals the
- * followers never reach that one and nothing commits until the stream pauses. A bound also keeps
- * its linear walk over outstanding requests short. */
-#define BATCH_MAX 256
-
-struct proposal {
-    struct raft_apply apply;
-    struct rp_bridge *bridge;
-    struct rp_consensus_request *request;
-    struct raft_buffer buffer; /* until the library takes it */
-    struct proposal *next;     /* while it waits for the library to be left */
-};
-
-struct barrier {
-    struct raft_barrier barrier;
-    struct rp_bridge *bridge;
-};
-
-struct rp_bridge {
-    const struct rp_alloc *alloc;
-    struct rp_clock_port clock;
-    struct rp_bridge_params params;
-    struct rp_consensus_events events;
-    struct raft raft;
-    struct raft_fsm fsm;
-    struct rp_members *members;       /* owned */
-    struct rp_read_index *read_index; /* owned */
-
-    int (*io_start)(struct raft_io *io, unsigned msecs, raft_io_tick_cb tick, raft_io_recv_cb recv);
-    raft_io_tick_cb library_tick;
-    raft_io_recv_cb library_recv;
-
-    struct rp_timer drain;
-    struct rp_consensus_request *finished_first, *finished_last;
-    struct proposal *deferred_first, *deferred_last;
-    size_t in_flight_count; /* proposals that the library has */
-    struct rp_consensus_request *stop_request;
-
-    bool has_events;
-    bool is_start_due;
-    bool is_started;
-    bool is_stopping;
-    bool is_close_called;
-    bool is_closed;
-    bool is_abandoned;
-    bool is_in_event; /* inside apply, restore or snapshot: the library is on the stack */
-    bool is_leader_news;
-    int start_error;
-
-    bool was_leader;
-    uint64_t known_leader;
-    uint64_t applied_seen;
-    uint64_t command_index; /* of the last command applied */
-    uint64_t restored_index;
-    int apply_error;
-    rp_time_ns snapshot_last_ns;
-    bool is_snapshot_forced;
-};
-
 /* ---- Small helpers --------------------------------------------------------------------------- */
 
-static rp_time_ns now_of(const struct rp_bridge *bridge)
+rp_time_ns rp_bridge_now(const struct rp_bridge *bridge)
 {
     return bridge->clock.now_ns(bridge->clock.state);
 }
 
-static void drain_soon(struct rp_bridge *bridge)
+void rp_bridge_drain_soon(struct rp_bridge *bridge)
 {
     if (!bridge->is_abandoned && !rp_timer_is_armed(&bridge->drain)) {
-        bridge->clock.arm(bridge->clock.state, &bridge->drain, now_of(bridge));
+        bridge->clock.arm(bridge->clock.state, &bridge->drain, rp_bridge_now(bridge));
     }
 }
 
-static int error_of(const struct rp_bridge *bridge, int status)
+int rp_bridge_error_of(const struct rp_bridge *bridge, int status)
 {
     if (bridge->is_stopping) {
         return RP_ERR_STOPPED;
@@ -113,7 +45,7 @@ static int error_of(const struct rp_bridge *bridge, int status)
     }
 }
 
-static void begin(struct rp_consensus_request *request)
+void rp_bridge_begin(struct rp_consensus_request *request)
 {
     RP_ASSERT(request->done != NULL && request->port_handle == 0);
     request->port_handle = HANDLE_IN_FLIGHT;
@@ -123,7 +55,7 @@ static void begin(struct rp_consensus_request *request)
 
 /* Queues the completion without memory of its own: the request's handle links the list, and a
  * failed request keeps its error where the index would be. */
-static void finish(struct rp_bridge *bridge, struct rp_consensus_request *request, int error)
+void rp_bridge_finish(struct rp_bridge *bridge, struct rp_consensus_request *request, int error)
 {
     if (bridge->is_abandoned) {
         return; /* whoever asked died with the process */
@@ -139,7 +71,7 @@ static void finish(struct rp_bridge *bridge, struct rp_consensus_request *reques
         bridge->finished_last->port_handle |= (uint64_t)(uintptr_t)request;
     }
     bridge->finished_last = request;
-    drain_soon(bridge);
+    rp_bridge_drain_soon(bridge);
 }
 
 static void deliver_one(struct rp_consensus_request *request)
@@ -153,7 +85,7 @@ static void deliver_one(struct rp_consensus_request *request)
     request->done(request, error);
 }
 
-static bool is_leader(const struct rp_bridge *bridge)
+bool rp_bridge_is_leader(const struct rp_bridge *bridge)
 {
     return bridge->is_started && bridge->raft.state == RAFT_LEADER;
 }
@@ -175,22 +107,13 @@ static uint64_t leader_of(struct rp_bridge *bridge)
     }
     rp_time_ns heard = rp_members_last_heard(bridge->members, id);
     rp_time_ns patience = 3 * (rp_time_ns)bridge->params.election_timeout_ms * RP_NS_PER_MS;
-    return heard != RP_TIME_NEVER && now_of(bridge) - heard <= patience ? id : 0;
+    return heard != RP_TIME_NEVER && rp_bridge_now(bridge) - heard <= patience ? id : 0;
 }
 
 static uint64_t applied_of(struct rp_bridge *bridge)
 {
     uint64_t applied = bridge->is_started ? raft_last_applied(&bridge->raft) : 0;
     return applied > bridge->restored_index ? applied : bridge->restored_index;
-}
-
-/* The term of an entry that is being applied. libraft's apply does not tell it, its log does. */
-static uint64_t term_of(const struct rp_bridge *bridge, uint64_t index)
-{
-    const struct raft_log *log = &bridge->raft.log;
-    RP_ASSERT(log->entries != NULL && index > log->offset);
-    size_t place = (log->front + (size_t)(index - log->offset - 1)) % log->size;
-    return log->entries[place].term;
 }
 
 /* After anything that may have moved the library on. */
@@ -200,141 +123,19 @@ static void look_around(struct rp_bridge *bridge)
         return;
     }
     uint64_t leader = leader_of(bridge);
-    if (leader != bridge->known_leader || is_leader(bridge) != bridge->was_leader) {
+    if (leader != bridge->known_leader || rp_bridge_is_leader(bridge) != bridge->was_leader) {
         bridge->known_leader = leader;
-        bridge->was_leader = is_leader(bridge);
+        bridge->was_leader = rp_bridge_is_leader(bridge);
         bridge->is_leader_news = true;
         rp_members_leader_changed(bridge->members);
         rp_read_index_leader_changed(bridge->read_index);
-        drain_soon(bridge);
+        rp_bridge_drain_soon(bridge);
     }
     uint64_t applied = applied_of(bridge);
     if (applied != bridge->applied_seen) {
         bridge->applied_seen = applied;
         rp_read_index_applied(bridge->read_index);
     }
-}
-
-/* ---- State machine --------------------------------------------------------------------------- */
-
-static unsigned threshold_of(const struct rp_bridge *bridge)
-{
-    bool is_due = now_of(bridge) - bridge->snapshot_last_ns >= bridge->params.snapshot_interval_ns;
-    return is_due ? bridge->params.snapshot_threshold : UINT_MAX;
-}
-
-static int fsm_apply(struct raft_fsm *fsm, const struct raft_buffer *buffer, void **result)
-{
-    struct rp_bridge *bridge = fsm->data;
-    *result = &bridge->apply_error;
-    bridge->apply_error = 0;
-    if (bridge->is_stopping || bridge->is_abandoned) {
-        return 0;
-    }
-    uint64_t index = raft_last_applied(&bridge->raft) + 1;
-    bridge->is_in_event = true;
-    bridge->apply_error =
-        bridge->events.apply(bridge->events.context, index, term_of(bridge, index),
-                             rp_view_make(buffer->base, buffer->len));
-    bridge->is_in_event = false;
-    bridge->command_index = index;
-    if (!bridge->is_snapshot_forced) {
-        raft_set_snapshot_threshold(&bridge->raft, threshold_of(bridge));
-    }
-    if (rp_read_index_waiting(bridge->read_index) > 0) {
-        drain_soon(bridge); /* looks around once last_applied has moved */
-    }
-    return 0; /* a refused command is an outcome, never an error to libraft */
-}
-
-static void put_index(uint8_t *bytes, uint64_t index)
-{
-    for (int i = 0; i < 8; i++) {
-        bytes[i] = (uint8_t)(index >> (8 * i));
-    }
-}
-
-static uint64_t get_index(const uint8_t *bytes)
-{
-    uint64_t index = 0;
-    for (int i = 0; i < 8; i++) {
-        index |= (uint64_t)bytes[i] << (8 * i);
-    }
-    return index;
-}
-
-static int fill_snapshot(struct rp_bridge *bridge, const struct rp_block *block,
-                         struct raft_buffer *buffer_out)
-{
-    size_t length_bytes = SNAPSHOT_HEADER_BYTES + block->length_bytes;
-    uint8_t *bytes = raft_malloc(length_bytes);
-    if (bytes == NULL) {
-        return RAFT_NOMEM;
-    }
-    memcpy(bytes, SNAPSHOT_MAGIC, sizeof SNAPSHOT_MAGIC);
-    put_index(bytes + sizeof SNAPSHOT_MAGIC, raft_last_applied(&bridge->raft));
-    if (block->length_bytes > 0) {
-        memcpy(bytes + SNAPSHOT_HEADER_BYTES, block->bytes, block->length_bytes);
-    }
-    *buffer_out = (struct raft_buffer){bytes, length_bytes};
-    return 0;
-}
-
-static int fsm_snapshot(struct raft_fsm *fsm, struct raft_buffer *buffers_out[],
-                        unsigned *count_out)
-{
-    struct rp_bridge *bridge = fsm->data;
-    if (bridge->is_stopping || bridge->is_abandoned) {
-        return RAFT_BUSY; /* libraft tries again some time later */
-    }
-    struct raft_buffer *buffers = raft_malloc(sizeof *buffers);
-    if (buffers == NULL) {
-        return RAFT_NOMEM;
-    }
-    struct rp_block *block = NULL;
-    bridge->is_in_event = true;
-    int error = bridge->events.snapshot(bridge->events.context, &block);
-    bridge->is_in_event = false;
-    int status = error != 0 ? RAFT_BUSY : fill_snapshot(bridge, block, buffers);
-    rp_block_release(block);
-    if (status != 0) {
-        raft_free(buffers);
-        return status;
-    }
-    bridge->snapshot_last_ns = now_of(bridge);
-    bridge->is_snapshot_forced = false;
-    raft_set_snapshot_threshold(&bridge->raft, threshold_of(bridge));
-    *buffers_out = buffers;
-    *count_out = 1;
-    return 0;
-}
-
-static int fsm_restore(struct raft_fsm *fsm, struct raft_buffer *buffer)
-{
-    struct rp_bridge *bridge = fsm->data;
-    const uint8_t *bytes = buffer->base;
-    if (buffer->len < SNAPSHOT_HEADER_BYTES ||
-        memcmp(bytes, SNAPSHOT_MAGIC, sizeof SNAPSHOT_MAGIC) != 0) {
-        return RAFT_MALFORMED;
-    }
-    uint64_t index = get_index(bytes + sizeof SNAPSHOT_MAGIC);
-    if (!bridge->is_stopping && !bridge->is_abandoned) {
-        uint64_t before = bridge->restored_index;
-        bridge->restored_index = index;
-        bridge->is_in_event = true;
-        int error = bridge->events.restore(
-            bridge->events.context,
-            rp_view_make(bytes + SNAPSHOT_HEADER_BYTES, buffer->len - SNAPSHOT_HEADER_BYTES));
-        bridge->is_in_event = false;
-        if (error != 0) {
-            bridge->restored_index = before;
-            return error == RP_ERR_NOMEM ? RAFT_NOMEM : RAFT_MALFORMED;
-        }
-        bridge->command_index = index;
-        drain_soon(bridge);
-    }
-    raft_free(buffer->base);
-    return 0;
 }
 
 /* ---- Between io and library ------------------------------------------------------------------ */
@@ -418,15 +219,15 @@ static int port_start(void *state, bool is_bootstrap)
         return RP_ERR_IO;
     }
     bridge->is_start_due = true;
-    drain_soon(bridge);
+    rp_bridge_drain_soon(bridge);
     return 0;
 }
 
 static void start_library(struct rp_bridge *bridge)
 {
     bridge->is_start_due = false;
-    bridge->snapshot_last_ns = now_of(bridge);
-    raft_set_snapshot_threshold(&bridge->raft, threshold_of(bridge));
+    bridge->snapshot_last_ns = rp_bridge_now(bridge);
+    raft_set_snapshot_threshold(&bridge->raft, rp_bridge_snapshot_threshold(bridge));
     bridge->is_started = true;
     if (raft_start(&bridge->raft) != 0) {
         bridge->is_started = false;
@@ -444,7 +245,7 @@ static void on_closed(struct raft *raft)
 {
     struct rp_bridge *bridge = raft->data;
     bridge->is_closed = true;
-    drain_soon(bridge);
+    rp_bridge_drain_soon(bridge);
 }
 
 static void close_library(struct rp_bridge *bridge)
@@ -455,32 +256,18 @@ static void close_library(struct rp_bridge *bridge)
     }
 }
 
-static void drop_deferred(struct rp_bridge *bridge)
-{
-    while (bridge->deferred_first != NULL) {
-        struct proposal *proposal = bridge->deferred_first;
-        bridge->deferred_first = proposal->next;
-        if (!bridge->is_abandoned) {
-            finish(bridge, proposal->request, RP_ERR_STOPPED);
-        }
-        raft_free(proposal->buffer.base);
-        rp_release(bridge->alloc, proposal);
-    }
-    bridge->deferred_last = NULL;
-}
-
 static void port_stop(void *state, struct rp_consensus_request *request)
 {
     struct rp_bridge *bridge = state;
-    begin(request);
+    rp_bridge_begin(request);
     RP_ASSERT(!bridge->is_stopping);
     bridge->is_stopping = true;
     bridge->is_start_due = false;
     bridge->stop_request = request;
     rp_members_stop(bridge->members);
     rp_read_index_stop(bridge->read_index);
-    drop_deferred(bridge);
-    drain_soon(bridge);
+    rp_bridge_drop_deferred(bridge);
+    rp_bridge_drain_soon(bridge);
 }
 
 void rp_bridge_abandon(struct rp_bridge *bridge)
@@ -491,142 +278,13 @@ void rp_bridge_abandon(struct rp_bridge *bridge)
     bridge->clock.disarm(bridge->clock.state, &bridge->drain);
     rp_members_stop(bridge->members);
     rp_read_index_stop(bridge->read_index);
-    drop_deferred(bridge);
+    rp_bridge_drop_deferred(bridge);
     close_library(bridge);
 }
 
 bool rp_bridge_is_closed(const struct rp_bridge *bridge)
 {
     return bridge->is_closed;
-}
-
-/* ---- Proposals and barriers ------------------------------------------------------------------ */
-
-static void on_applied(struct raft_apply *apply, int status, void *result)
-{
-    struct proposal *proposal = apply->data;
-    struct rp_bridge *bridge = proposal->bridge;
-    struct rp_consensus_request *request = proposal->request;
-    bridge->in_flight_count -= 1;
-    if (bridge->in_flight_count == 0 && bridge->deferred_first != NULL) {
-        drain_soon(bridge);
-    }
-    if (bridge->is_abandoned) {
-        rp_release(bridge->alloc, proposal);
-        return;
-    }
-    request->index = apply->index;
-    request->apply_error = status == 0 && result != NULL ? *(const int *)result : 0;
-    int error = status == 0 ? 0 : error_of(bridge, status);
-    rp_release(bridge->alloc, proposal);
-    finish(bridge, request, error);
-}
-
-static void submit(struct rp_bridge *bridge, struct proposal *proposal)
-{
-    int status = RAFT_NOTLEADER;
-    if (is_leader(bridge)) {
-        status = raft_apply(&bridge->raft, &proposal->apply, &proposal->buffer, 1, on_applied);
-    }
-    if (status != 0) {
-        finish(bridge, proposal->request, error_of(bridge, status));
-        raft_free(proposal->buffer.base);
-        rp_release(bridge->alloc, proposal);
-        return;
-    }
-    bridge->in_flight_count += 1;
-}
-
-static struct proposal *proposal_new(struct rp_bridge *bridge, struct rp_view command)
-{
-    struct proposal *proposal = rp_allocate_zeroed(bridge->alloc, sizeof *proposal);
-    void *bytes = raft_malloc(command.length_bytes == 0 ? 1 : command.length_bytes);
-    if (proposal == NULL || bytes == NULL) {
-        rp_release(bridge->alloc, proposal);
-        raft_free(bytes);
-        return NULL;
-    }
-    if (command.length_bytes > 0) {
-        memcpy(bytes, command.bytes, command.length_bytes);
-    }
-    proposal->buffer = (struct raft_buffer){bytes, command.length_bytes};
-    proposal->bridge = bridge;
-    proposal->apply.data = proposal;
-    return proposal;
-}
-
-static void port_propose(void *state, struct rp_consensus_request *request, struct rp_view command)
-{
-    struct rp_bridge *bridge = state;
-    begin(request);
-    if (bridge->is_stopping) {
-        finish(bridge, request, RP_ERR_STOPPED);
-        return;
-    }
-    struct proposal *proposal = proposal_new(bridge, command);
-    if (proposal == NULL) {
-        finish(bridge, request, RP_ERR_NOMEM);
-        return;
-    }
-    proposal->request = request;
-    if (!bridge->is_in_event && bridge->in_flight_count == 0) {
-        submit(bridge, proposal);
-        return;
-    }
-    if (bridge->deferred_last == NULL) {
-        bridge->deferred_first = proposal;
-    } else {
-        bridge->deferred_last->next = proposal;
-    }
-    bridge->deferred_last = proposal;
-    if (bridge->in_flight_count == 0) {
-        drain_soon(bridge);
-    }
-}
-
-static void submit_deferred(struct rp_bridge *bridge)
-{
-    if (bridge->in_flight_count > 0) {
-        return; /* the end of the last of them comes back here */
-    }
-    for (unsigned i = 0; i < BATCH_MAX && bridge->deferred_first != NULL; i++) {
-        struct proposal *proposal = bridge->deferred_first;
-        bridge->deferred_first = proposal->next;
-        if (proposal->next == NULL) {
-            bridge->deferred_last = NULL;
-        }
-        submit(bridge, proposal);
-    }
-    if (bridge->in_flight_count == 0 && bridge->deferred_first != NULL) {
-        drain_soon(bridge);
-    }
-}
-
-static void on_barrier(struct raft_barrier *request, int status)
-{
-    struct barrier *barrier = request->data;
-    struct rp_bridge *bridge = barrier->bridge;
-    rp_release(bridge->alloc, barrier);
-    rp_read_index_barrier_done(bridge->read_index, status == 0 ? 0 : error_of(bridge, status));
-}
-
-static int host_barrier(void *context)
-{
-    struct rp_bridge *bridge = context;
-    if (!is_leader(bridge)) {
-        return RP_ERR_NOT_LEADER;
-    }
-    struct barrier *barrier = rp_allocate_zeroed(bridge->alloc, sizeof *barrier);
-    if (barrier == NULL) {
-        return RP_ERR_NOMEM;
-    }
-    barrier->bridge = bridge;
-    barrier->barrier.data = barrier;
-    int status = raft_barrier(&bridge->raft, &barrier->barrier, on_barrier);
-    if (status != 0) {
-        rp_release(bridge->alloc, barrier);
-    }
-    return status == 0 ? 0 : error_of(bridge, status);
 }
 
 /* ---- Delivery -------------------------------------------------------------------------------- */
@@ -658,7 +316,7 @@ static void on_drain(void *context)
     if (bridge->is_stopping) {
         close_library(bridge);
     } else {
-        submit_deferred(bridge);
+        rp_bridge_submit_deferred(bridge);
         look_around(bridge);
     }
     if (bridge->is_leader_news && !bridge->is_stopping) {
@@ -682,7 +340,7 @@ static struct rp_consensus_status port_status(void *state)
     struct rp_consensus_status status = {.raft_id = bridge->params.raft_id};
     status.applied_index = applied_of(bridge);
     if (bridge->is_started && !bridge->is_close_called) {
-        status.is_leader = is_leader(bridge);
+        status.is_leader = rp_bridge_is_leader(bridge);
         status.leader_raft_id = leader_of(bridge);
         status.has_leader = status.leader_raft_id != 0;
         status.term = bridge->raft.current_term;
@@ -694,9 +352,9 @@ static void port_read_index(void *state, struct rp_consensus_request *request,
                             rp_time_ns deadline_ns)
 {
     struct rp_bridge *bridge = state;
-    begin(request);
+    rp_bridge_begin(request);
     if (bridge->is_stopping) {
-        finish(bridge, request, RP_ERR_STOPPED);
+        rp_bridge_finish(bridge, request, RP_ERR_STOPPED);
     } else {
         rp_read_index_ask(bridge->read_index, request, deadline_ns);
     }
@@ -706,9 +364,9 @@ static void port_admit(void *state, struct rp_consensus_request *request,
                        const struct rp_member *member, rp_time_ns deadline_ns)
 {
     struct rp_bridge *bridge = state;
-    begin(request);
+    rp_bridge_begin(request);
     if (bridge->is_stopping) {
-        finish(bridge, request, RP_ERR_STOPPED);
+        rp_bridge_finish(bridge, request, RP_ERR_STOPPED);
     } else {
         rp_members_admit(bridge->members, request, member, deadline_ns);
     }
@@ -717,9 +375,9 @@ static void port_admit(void *state, struct rp_consensus_request *request,
 static void port_expel(void *state, struct rp_consensus_request *request, uint64_t raft_id)
 {
     struct rp_bridge *bridge = state;
-    begin(request);
+    rp_bridge_begin(request);
     if (bridge->is_stopping) {
-        finish(bridge, request, RP_ERR_STOPPED);
+        rp_bridge_finish(bridge, request, RP_ERR_STOPPED);
     } else {
         rp_members_expel(bridge->members, request, raft_id);
     }
@@ -734,9 +392,9 @@ static void port_route(void *state, uint64_t raft_id, struct rp_view raft_addres
 static void port_transfer(void *state, struct rp_consensus_request *request, rp_time_ns deadline_ns)
 {
     struct rp_bridge *bridge = state;
-    begin(request);
+    rp_bridge_begin(request);
     if (bridge->is_stopping) {
-        finish(bridge, request, RP_ERR_STOPPED);
+        rp_bridge_finish(bridge, request, RP_ERR_STOPPED);
     } else {
         rp_members_transfer(bridge->members, request, deadline_ns);
     }
@@ -748,7 +406,7 @@ struct rp_consensus_port rp_bridge_port(struct rp_bridge *bridge)
         .state = bridge,
         .start = port_start,
         .status = port_status,
-        .propose = port_propose,
+        .propose = rp_bridge_propose,
         .read_index = port_read_index,
         .admit = port_admit,
         .expel = port_expel,
@@ -776,7 +434,7 @@ static const struct rp_consensus_events *host_events(void *context)
 
 static bool host_is_leader(void *context)
 {
-    return is_leader(context);
+    return rp_bridge_is_leader(context);
 }
 
 static uint64_t host_leader(void *context)
@@ -803,7 +461,7 @@ static void host_send_aux(void *context, uint64_t target_raft_id, struct rp_view
 
 static void host_finish(void *context, struct rp_consensus_request *request, int error)
 {
-    finish(context, request, error);
+    rp_bridge_finish(context, request, error);
 }
 
 /* ---- Birth and death ------------------------------------------------------------------------- */
@@ -842,7 +500,7 @@ static int create_helpers(struct rp_bridge *bridge)
     struct rp_read_index_params read_index = {
         .alloc = bridge->alloc,
         .clock = bridge->clock,
-        .host = {bridge, host_is_leader, host_leader, host_applied, host_command, host_barrier,
+        .host = {bridge, host_is_leader, host_leader, host_applied, host_command, rp_bridge_barrier,
                  host_send_aux, host_finish},
         .retry_ns = election_ns,
         .nonce_first = (uint64_t)bridge->clock.wall_unix_ns(bridge->clock.state),
@@ -859,11 +517,7 @@ static int create_library(struct rp_bridge *bridge)
     if (error != 0) {
         return error;
     }
-    bridge->fsm = (struct raft_fsm){.version = 1,
-                                    .data = bridge,
-                                    .apply = fsm_apply,
-                                    .snapshot = fsm_snapshot,
-                                    .restore = fsm_restore};
+    rp_bridge_fsm_init(bridge);
     int status = raft_init(&bridge->raft, params->io, &bridge->fsm, params->raft_id, address);
     if (status != 0) {
         return status == RAFT_NOMEM ? RP_ERR_NOMEM : RP_ERR_IO;
@@ -933,46 +587,4 @@ void rp_bridge_free(struct rp_bridge *bridge)
     RP_ASSERT(bridge->is_closed);
     bridge->params.io->start = bridge->io_start;
     discard(bridge);
-}
-
-/* ---- Looking in ------------------------------------------------------------------------------ */
-
-static enum rp_member_rank rank_of(int role)
-{
-    switch (role) {
-    case RAFT_VOTER: return RP_MEMBER_VOTER;
-    case RAFT_STANDBY: return RP_MEMBER_STANDBY;
-    default: return RP_MEMBER_SPARE;
-    }
-}
-
-size_t rp_bridge_members(const struct rp_bridge *bridge, struct rp_member_view *members_out,
-                         size_t max)
-{
-    if (bridge->is_closed) {
-        return 0;
-    }
-    const struct raft_configuration *configuration = &bridge->raft.configuration;
-    for (size_t i = 0; i < configuration->n && i < max; i++) {
-        members_out[i].raft_id = configuration->servers[i].id;
-        members_out[i].rank = rank_of(configuration->servers[i].role);
-    }
-    return configuration->n;
-}
-
-uint64_t rp_bridge_commit_index(const struct rp_bridge *bridge)
-{
-    return bridge->raft.commit_index;
-}
-
-uint64_t rp_bridge_last_index(const struct rp_bridge *bridge)
-{
-    return bridge->is_closed ? 0 : bridge->raft.last_stored;
-}
-
-void rp_bridge_snapshot_soon(struct rp_bridge *bridge, uint32_t trailing)
-{
-    bridge->is_snapshot_forced = true;
-    raft_set_snapshot_trailing(&bridge->raft, trailing);
-    raft_set_snapshot_threshold(&bridge->raft, 1);
 }

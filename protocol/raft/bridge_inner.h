@@ -1,0 +1,83 @@
+/* Shared by bridge.c, bridge_fsm.c, bridge_propose.c and bridge_view.c alone. */
+#ifndef REPLISIM_PROTOCOL_RAFT_BRIDGE_INNER_H
+#define REPLISIM_PROTOCOL_RAFT_BRIDGE_INNER_H
+
+#include <raft.h>
+
+#include "protocol/raft/bridge.h"
+#include "protocol/raft/members.h"
+#include "protocol/raft/read_index.h"
+
+struct proposal {
+    struct raft_apply apply;
+    struct rp_bridge *bridge;
+    struct rp_consensus_request *request;
+    struct raft_buffer buffer; /* until the library takes it */
+    struct proposal *next;     /* while it waits for the library to be left */
+};
+
+struct rp_bridge {
+    const struct rp_alloc *alloc;
+    struct rp_clock_port clock;
+    struct rp_bridge_params params;
+    struct rp_consensus_events events;
+    struct raft raft;
+    struct raft_fsm fsm;
+    struct rp_members *members;       /* owned */
+    struct rp_read_index *read_index; /* owned */
+
+    int (*io_start)(struct raft_io *io, unsigned msecs, raft_io_tick_cb tick, raft_io_recv_cb recv);
+    raft_io_tick_cb library_tick;
+    raft_io_recv_cb library_recv;
+
+    struct rp_timer drain;
+    struct rp_consensus_request *finished_first, *finished_last;
+    struct proposal *deferred_first, *deferred_last;
+    size_t in_flight_count; /* proposals that the library has */
+    struct rp_consensus_request *stop_request;
+
+    bool has_events;
+    bool is_start_due;
+    bool is_started;
+    bool is_stopping;
+    bool is_close_called;
+    bool is_closed;
+    bool is_abandoned;
+    bool is_in_event; /* inside apply, restore or snapshot: the library is on the stack */
+    bool is_leader_news;
+    int start_error;
+
+    bool was_leader;
+    uint64_t known_leader;
+    uint64_t applied_seen;
+    uint64_t command_index; /* of the last command applied */
+    uint64_t restored_index;
+    int apply_error;
+    rp_time_ns snapshot_last_ns;
+    bool is_snapshot_forced;
+};
+
+/* ---- bridge.c -------------------------------------------------------------------------------- */
+
+rp_time_ns rp_bridge_now(const struct rp_bridge *bridge);
+/* Everything that must not happen now happens in an event of its own. */
+void rp_bridge_drain_soon(struct rp_bridge *bridge);
+int rp_bridge_error_of(const struct rp_bridge *bridge, int status);
+bool rp_bridge_is_leader(const struct rp_bridge *bridge);
+/* A request of the node begins, and its completion is queued. */
+void rp_bridge_begin(struct rp_consensus_request *request);
+void rp_bridge_finish(struct rp_bridge *bridge, struct rp_consensus_request *request, int error);
+
+/* ---- bridge_fsm.c ---------------------------------------------------------------------------- */
+
+void rp_bridge_fsm_init(struct rp_bridge *bridge);
+unsigned rp_bridge_snapshot_threshold(const struct rp_bridge *bridge);
+
+/* ---- bridge_propose.c ------------------------------------------------------------------------ */
+
+void rp_bridge_propose(void *state, struct rp_consensus_request *request, struct rp_view command);
+void rp_bridge_submit_deferred(struct rp_bridge *bridge);
+void rp_bridge_drop_deferred(struct rp_bridge *bridge);
+int rp_bridge_barrier(void *context);
+
+#endif
