@@ -1,4 +1,4 @@
-/* The walk: leader, barrier, pages, back-pressure (behaviour.md 10; test-inventory.md, walker). */
+/* The walk: leader, barrier, pages, back-pressure (behaviour.md 10). */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* The fetch client beyond the golden data: timeouts, cancel, back-pressure, binding, lack of memory
- * (behaviour.md 6, wire.md 6; test-inventory.md, fetch client). */
+ * (behaviour.md 6, wire.md 6). */
 #include <check.h>
 #include <stdlib.h>
 

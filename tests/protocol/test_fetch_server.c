@@ -1,5 +1,5 @@
 /* The fetch server beyond the golden data: order of checks, binding, replay, timeouts, cancel
- * (behaviour.md 5, wire.md 6; test-inventory.md, handler). */
+ * (behaviour.md 5, wire.md 6). */
 #include <check.h>
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-/* The puller's decisions, driven by a scripted node (behaviour.md 7; test-inventory.md, phases 2, 3). */
+/* The puller's decisions, driven by a scripted node (behaviour.md 7). */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* When queries may be answered (behaviour.md 11; test-inventory.md, query gating). */
+/* When queries may be answered (behaviour.md 11). */
 #include <check.h>
 #include <stdlib.h>
 
