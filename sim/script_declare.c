@@ -244,6 +244,7 @@ static void declare_exceptions(lua_State *lua, int table, const char *section,
         luaL_error(lua, "cluster.%s: expected a table, got %s", section,
                    luaL_typename(lua, exceptions));
     }
+    lua_pushnil(lua); /* the key, then its value: fixed slots */
     lua_pushnil(lua);
     for (;;) {
         lua_getglobal(lua, "next");
@@ -260,8 +261,7 @@ static void declare_exceptions(lua_State *lua, int table, const char *section,
         const char *id = script_take_text(lua, exceptions + 1, what);
         lua_pushvalue(lua, exceptions + 2);
         take_exception(lua, cluster, section, id);
-        lua_settop(lua, exceptions + 1);
-        lua_pushnil(lua);
+        lua_settop(lua, exceptions + 2);
     }
     lua_settop(lua, base);
 }
