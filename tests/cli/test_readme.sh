@@ -32,4 +32,14 @@ while read -r line; do
     esac
 done <commands.txt
 
+# Every property, release and exit code that the program knows has its place in the pages.
+run list properties
+while read -r property about; do
+    grep -q "^| .$property. |" "$sources/docs/invariants.md" ||
+        fail "docs/invariants.md does not tell of $property ($about)"
+done <out.txt
+for command in run list describe; do
+    grep -q "replisim $command" "$sources/docs/replisim.1" || fail "the man page lacks $command"
+done
+
 finish
