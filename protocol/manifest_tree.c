@@ -252,7 +252,7 @@ static int put_below(const struct rp_tree *tree, const struct rp_tree_node *node
     if (error != 0) {
         return error;
     }
-    struct slot added[2];
+    struct slot added[2] = {0};
     for (size_t i = 0; i < below.count; i++) {
         added[i] = slot_of(below.nodes[i]);
     }

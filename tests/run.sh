@@ -24,8 +24,11 @@ esac
 # shellcheck disable=SC2086 # lists of words
 setup_packages $setup_build_packages $setup_test_packages
 jobs=$(setup_jobs)
-cmake --preset "$preset"
-cmake --build --preset "$preset" -j "$jobs"
+if ! cmake --preset "$preset" || ! cmake --build --preset "$preset" -j "$jobs"; then
+    setup_say "error: the build failed"
+    echo "0 passed, 1 failed"
+    exit 1
+fi
 
 # faketime, locale and settings of the user must not decide what the tests see.
 unset NO_COLOR REPLISIM_SHARDS JOB_COMPLETION_INDEX LD_PRELOAD ARC_CLUSTER_SHARED_SECRET
