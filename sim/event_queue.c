@@ -1,9 +1,16 @@
-/* A hierarchy of wheels, 64 slots a level, each slot one digit (6 bits) of the time. An event stands
- * in the level of the highest digit in which its time differs from `now`, so the lowest level that is
- * not empty holds the earliest events, its first slot the earliest of them, and a slot of level 0 is
- * one exact time. When time moves into a slot of a higher level, its events are spread over the
- * levels below, in their order. Slots are first in, first out; since every event of a slot was added
- * before any that comes to the levels below directly, events of one time stay in order of adding. */
+/* A hierarchy of wheels, 64 slots a level, each slot one digit (6 bits) of the time, over a short
+ * sorted run of what comes next. An event further off stands in the level of the highest digit in
+ * which its time differs from the run's beginning, so the lowest level that is not empty holds the
+ * earliest of them, its first slot the earliest of those. When the run is used up that slot becomes
+ * the next run, or is spread over the levels below when it is too full to be sorted cheaply.
+ *
+ * Slots and run hold entries (time, handle) in plain arrays, which are read and written in sequence;
+ * what an event does lies in a pool and is touched twice only. A cancelled event goes back to its
+ * pool at once; its entry stays behind until it is met, or until such entries are the majority and
+ * all are swept, so cancel is O(1) and memory stays bounded by what is pending.
+ *
+ * Order of adding is kept for one time: arrays are appended to and sorted stably, and all entries of
+ * one time are always in the same place. */
 #include "sim/event_queue.h"
 
 #include <stdlib.h>
@@ -14,27 +21,27 @@
 #define DIGIT_BITS  6
 #define SLOT_COUNT  64
 #define LEVEL_COUNT 11 /* 11 * 6 >= 64 bits */
-#define NONE        UINT32_MAX
 #define POOL_FIRST  1024u
-#define LEVEL_FREE  UINT8_MAX
+#define RUN_FIRST   24u  /* a slot of so many entries is sorted rather than spread */
+#define RUN_SPLIT   128u /* a run that grew to so many is cut when it can be */
+#define DEAD_MIN    8192u
 
 struct event {
-    rp_time_ns at_ns;
-    uint64_t sequence;
     sim_event_fn run;
     void *context;
     uint64_t argument;
-    uint32_t next, previous; /* in the slot; `next` also links the free ones */
-    uint32_t generation;
+    uint64_t sequence;
     uint8_t kind;
-    uint8_t level; /* LEVEL_FREE: not in the queue */
-    uint8_t slot;
 };
 
-_Static_assert(sizeof(struct event) <= 64, "an event fits one cache line");
+struct entry {
+    rp_time_ns at_ns;
+    sim_event event;
+};
 
-struct slot {
-    uint32_t first, last;
+struct entries {
+    struct entry *items; /* owned */
+    uint32_t count, max;
 };
 
 struct sim_event_queue {
@@ -43,15 +50,23 @@ struct sim_event_queue {
     uint64_t sequence_next;
     uint64_t run_count;
     size_t pending_count;
+    size_t dead_count;    /* entries of cancelled events */
     struct event *events; /* owned */
-    uint32_t event_max;
-    uint32_t free_first;
+    /* Apart from the events, so that a cancel and a sweep stay within a few cache lines. */
+    uint32_t *generations; /* owned; odd while in the queue */
+    uint32_t *free_stack;  /* owned; indexes */
+    uint32_t event_max, free_count;
+    struct entries run; /* sorted; before run_first: done */
+    uint32_t run_first;
+    unsigned run_level;             /* the run is what a slot of this level would hold */
+    rp_time_ns base_ns;             /* where the run's window begins */
+    rp_time_ns run_end_ns;          /* the slots hold times from here on */
     uint64_t occupied[LEVEL_COUNT]; /* a bit a slot */
     uint32_t levels;                /* a bit a level that is not empty */
-    struct slot slots[LEVEL_COUNT][SLOT_COUNT];
+    struct entries slots[LEVEL_COUNT][SLOT_COUNT];
     struct sim_event_watch watch;
     uint64_t permutation_key;
-    rp_time_ns permuted_ns; /* the instant whose slot is in drawn order; NEVER: none */
+    rp_time_ns permuted_ns; /* the instant that is in drawn order; NEVER: none */
 };
 
 static uint64_t mix(uint64_t value)
@@ -70,19 +85,26 @@ int sim_event_queue_new(const struct rp_alloc *alloc, struct sim_event_queue **q
         return RP_ERR_NOMEM;
     }
     queue->alloc = alloc;
-    queue->free_first = NONE;
     queue->permuted_ns = RP_TIME_NEVER;
-    memset(queue->slots, 0xff, sizeof queue->slots);
     *queue_out = queue;
     return 0;
 }
 
 void sim_event_queue_free(struct sim_event_queue *queue)
 {
-    if (queue != NULL) {
-        rp_release(queue->alloc, queue->events);
-        rp_release(queue->alloc, queue);
+    if (queue == NULL) {
+        return;
     }
+    for (unsigned level = 0; level < LEVEL_COUNT; level += 1) {
+        for (unsigned slot = 0; slot < SLOT_COUNT; slot += 1) {
+            rp_release(queue->alloc, queue->slots[level][slot].items);
+        }
+    }
+    rp_release(queue->alloc, queue->run.items);
+    rp_release(queue->alloc, queue->events);
+    rp_release(queue->alloc, queue->generations);
+    rp_release(queue->alloc, queue->free_stack);
+    rp_release(queue->alloc, queue);
 }
 
 void sim_event_queue_watch(struct sim_event_queue *queue, const struct sim_event_watch *watch)
@@ -128,105 +150,245 @@ static unsigned lowest_bit(uint64_t bits)
     return (unsigned)__builtin_ctzll(bits);
 }
 
-static void place(struct sim_event_queue *queue, struct event *event)
+static void entries_grow(struct sim_event_queue *queue, struct entries *entries)
 {
-    uint64_t differs = event->at_ns ^ queue->now_ns;
-    unsigned level = differs == 0 ? 0 : (63u - (unsigned)__builtin_clzll(differs)) / DIGIT_BITS;
-    event->level = (uint8_t)level;
-    event->slot = (uint8_t)((event->at_ns >> (level * DIGIT_BITS)) & (SLOT_COUNT - 1));
+    uint32_t max = entries->max == 0 ? 8 : entries->max * 2;
+    RP_ASSERT(max > entries->max);
+    struct entry *items = rp_resize(queue->alloc, entries->items, (size_t)max * sizeof *items);
+    RP_ASSERT(items != NULL);
+    entries->items = items;
+    entries->max = max;
 }
 
-static void mark_occupied(struct sim_event_queue *queue, unsigned level, unsigned slot)
+static void entries_append(struct sim_event_queue *queue, struct entries *entries,
+                           struct entry entry)
 {
-    queue->occupied[level] |= UINT64_C(1) << slot;
-    queue->levels |= 1u << level;
+    if (entries->count == entries->max) {
+        entries_grow(queue, entries);
+    }
+    entries->items[entries->count] = entry;
+    entries->count += 1;
 }
 
-static void mark_empty(struct sim_event_queue *queue, unsigned level, unsigned slot)
+static void slot_append(struct sim_event_queue *queue, struct entry entry)
 {
+    uint64_t differs = entry.at_ns ^ queue->base_ns;
+    unsigned level = (63u - (unsigned)__builtin_clzll(differs | 1)) / DIGIT_BITS;
+    unsigned slot = (unsigned)(entry.at_ns >> (level * DIGIT_BITS)) & (SLOT_COUNT - 1);
+    struct entries *entries = &queue->slots[level][slot];
+    entries_append(queue, entries, entry);
+    if (entries->count == 1) {
+        queue->occupied[level] |= UINT64_C(1) << slot;
+        queue->levels |= 1u << level;
+    }
+}
+
+static void slot_clear(struct sim_event_queue *queue, unsigned level, unsigned slot)
+{
+    queue->slots[level][slot].count = 0;
     queue->occupied[level] &= ~(UINT64_C(1) << slot);
     if (queue->occupied[level] == 0) {
         queue->levels &= ~(1u << level);
     }
 }
 
-static void link_last(struct sim_event_queue *queue, uint32_t index)
+static bool is_live(const struct sim_event_queue *queue, sim_event event)
 {
-    struct event *event = &queue->events[index];
-    place(queue, event);
-    struct slot *slot = &queue->slots[event->level][event->slot];
-    event->next = NONE;
-    event->previous = slot->last;
-    if (slot->last == NONE) {
-        slot->first = index;
-        mark_occupied(queue, event->level, event->slot);
-    } else {
-        queue->events[slot->last].next = index;
-    }
-    slot->last = index;
+    uint32_t index = (uint32_t)event - 1u;
+    uint32_t generation = (uint32_t)(event >> 32);
+    return index < queue->event_max && queue->generations[index] == generation &&
+           (generation & 1) != 0;
 }
 
-static void link_first(struct sim_event_queue *queue, uint32_t index)
+/* ---- The run ----------------------------------------------------------------------------------- */
+
+static void window_set(struct sim_event_queue *queue, unsigned level, rp_time_ns within_ns)
 {
-    struct event *event = &queue->events[index];
-    place(queue, event);
-    struct slot *slot = &queue->slots[event->level][event->slot];
-    event->previous = NONE;
-    event->next = slot->first;
-    if (slot->first == NONE) {
-        slot->last = index;
-        mark_occupied(queue, event->level, event->slot);
-    } else {
-        queue->events[slot->first].previous = index;
+    rp_time_ns width_ns = UINT64_C(1) << (level * DIGIT_BITS);
+    queue->run_level = level;
+    queue->base_ns = within_ns & ~(width_ns - 1);
+    queue->run_end_ns = queue->base_ns + width_ns;
+    if (queue->run_end_ns < queue->base_ns) {
+        queue->run_end_ns = RP_TIME_NEVER; /* the last slot of the highest level */
     }
-    slot->first = index;
 }
 
-static void slot_remove(struct sim_event_queue *queue, const struct event *event)
+/* Stable, for a few entries that came nearly in order. */
+static void sort_few(struct entry *items, uint32_t count)
 {
-    struct slot *slot = &queue->slots[event->level][event->slot];
-    if (event->previous == NONE) {
-        slot->first = event->next;
-    } else {
-        queue->events[event->previous].next = event->next;
+    for (uint32_t next = 1; next < count; next += 1) {
+        struct entry entry = items[next];
+        uint32_t place = next;
+        while (place > 0 && items[place - 1].at_ns > entry.at_ns) {
+            items[place] = items[place - 1];
+            place -= 1;
+        }
+        items[place] = entry;
     }
-    if (event->next == NONE) {
-        slot->last = event->previous;
-    } else {
-        queue->events[event->next].previous = event->previous;
+}
+
+static void run_take(struct sim_event_queue *queue, unsigned level, unsigned slot)
+{
+    struct entries taken = queue->slots[level][slot];
+    queue->slots[level][slot] = queue->run;
+    queue->run = taken;
+    queue->run_first = 0;
+    slot_clear(queue, level, slot);
+    window_set(queue, level, taken.items[0].at_ns);
+    if (level > 0) {
+        sort_few(queue->run.items, queue->run.count);
     }
-    if (slot->first == NONE) {
-        mark_empty(queue, event->level, event->slot);
+    for (uint32_t index = 0; index < taken.count && index < RUN_FIRST; index += 1) {
+        __builtin_prefetch(&queue->events[(uint32_t)queue->run.items[index].event - 1u]);
+    }
+}
+
+static void slot_spread(struct sim_event_queue *queue, unsigned level, unsigned slot)
+{
+    struct entries *source = &queue->slots[level][slot];
+    uint32_t count = source->count;
+    queue->base_ns = source->items[0].at_ns & ~((UINT64_C(1) << (level * DIGIT_BITS)) - 1);
+    queue->run_end_ns = queue->base_ns; /* the run is empty: all are in slots */
+    slot_clear(queue, level, slot);
+    for (uint32_t index = 0; index < count; index += 1) {
+        slot_append(queue, source->items[index]);
+    }
+}
+
+/* The first live entry of the run, filled from the slots when it is used up; NULL: nothing left. */
+static const struct entry *run_head(struct sim_event_queue *queue)
+{
+    for (;;) {
+        while (queue->run_first < queue->run.count) {
+            const struct entry *head = &queue->run.items[queue->run_first];
+            if (is_live(queue, head->event)) {
+                return head;
+            }
+            queue->run_first += 1;
+            queue->dead_count -= 1;
+        }
+        queue->run.count = 0;
+        queue->run_first = 0;
+        if (queue->levels == 0) {
+            return NULL;
+        }
+        unsigned level = lowest_bit(queue->levels);
+        unsigned slot = lowest_bit(queue->occupied[level]);
+        if (level == 0 || queue->slots[level][slot].count <= RUN_FIRST) {
+            run_take(queue, level, slot);
+        } else {
+            slot_spread(queue, level, slot);
+        }
+    }
+}
+
+/* The window was moved ahead by a look at what is next, and then earlier events came: it goes back to
+ * them. Entries below the level in which the two differ belong to higher slots now. */
+static void window_back(struct sim_event_queue *queue, rp_time_ns first_ns)
+{
+    uint64_t differs = first_ns ^ queue->base_ns;
+    unsigned level_max = (63u - (unsigned)__builtin_clzll(differs | 1)) / DIGIT_BITS;
+    struct entries moved = {NULL, 0, 0};
+    for (unsigned level = 0; level <= level_max; level += 1) {
+        for (uint64_t bits = queue->occupied[level]; bits != 0; bits &= bits - 1) {
+            unsigned slot = lowest_bit(bits);
+            for (uint32_t index = 0; index < queue->slots[level][slot].count; index += 1) {
+                entries_append(queue, &moved, queue->slots[level][slot].items[index]);
+            }
+            slot_clear(queue, level, slot);
+        }
+    }
+    window_set(queue, 0, first_ns);
+    for (uint32_t index = 0; index < moved.count; index += 1) {
+        slot_append(queue, moved.items[index]);
+    }
+    rp_release(queue->alloc, moved.items);
+}
+
+/* What lies beyond the window goes to the slots, which hold nothing of those times yet. */
+static void run_spill(struct sim_event_queue *queue)
+{
+    struct entries *run = &queue->run;
+    uint32_t kept = queue->run_first;
+    while (kept < run->count && run->items[kept].at_ns < queue->run_end_ns) {
+        kept += 1;
+    }
+    for (uint32_t index = kept; index < run->count; index += 1) {
+        slot_append(queue, run->items[index]);
+    }
+    run->count = kept;
+}
+
+/* A run that grew too long is narrowed to the window of a lower level. */
+static void run_split(struct sim_event_queue *queue)
+{
+    struct entries *run = &queue->run;
+    rp_time_ns first_ns = run->items[queue->run_first].at_ns;
+    if (first_ns < queue->base_ns) {
+        window_back(queue, first_ns);
+        run_spill(queue);
+    }
+    while (queue->run_level > 0 && run->count - queue->run_first > RUN_SPLIT &&
+           run->items[run->count - 1].at_ns != first_ns) {
+        window_set(queue, queue->run_level - 1, first_ns);
+        run_spill(queue);
+    }
+}
+
+/* `is_first`: before the others of its time, else after them. */
+static void run_insert(struct sim_event_queue *queue, struct entry entry, bool is_first)
+{
+    struct entries *run = &queue->run;
+    if (run->count == run->max) {
+        entries_grow(queue, run);
+    }
+    uint32_t low = queue->run_first;
+    uint32_t high = run->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        bool is_after = is_first ? run->items[middle].at_ns < entry.at_ns
+                                 : run->items[middle].at_ns <= entry.at_ns;
+        low = is_after ? middle + 1 : low;
+        high = is_after ? high : middle;
+    }
+    memmove(&run->items[low + 1], &run->items[low], (run->count - low) * sizeof entry);
+    run->items[low] = entry;
+    run->count += 1;
+    if (run->count - queue->run_first > RUN_SPLIT && low + 1 < run->count) {
+        run_split(queue);
     }
 }
 
 /* ---- The pool ---------------------------------------------------------------------------------- */
 
+static void *pool_resize(struct sim_event_queue *queue, void *items, size_t size_bytes)
+{
+    void *resized = rp_resize(queue->alloc, items, size_bytes);
+    RP_ASSERT(resized != NULL);
+    return resized;
+}
+
 static void pool_grow(struct sim_event_queue *queue)
 {
-    uint32_t event_max = queue->event_max == 0 ? POOL_FIRST : queue->event_max * 2;
-    RP_ASSERT(event_max > queue->event_max);
-    struct event *events =
-        rp_resize(queue->alloc, queue->events, (size_t)event_max * sizeof *events);
-    RP_ASSERT(events != NULL);
-    for (uint32_t index = event_max; index > queue->event_max; index -= 1) {
-        struct event *event = &events[index - 1];
-        memset(event, 0, sizeof *event);
-        event->level = LEVEL_FREE;
-        event->next = queue->free_first;
-        queue->free_first = index - 1;
+    uint32_t old = queue->event_max;
+    uint32_t max = old == 0 ? POOL_FIRST : old * 2;
+    RP_ASSERT(max > old);
+    queue->events = pool_resize(queue, queue->events, max * sizeof *queue->events);
+    queue->generations = pool_resize(queue, queue->generations, max * sizeof *queue->generations);
+    queue->free_stack = pool_resize(queue, queue->free_stack, max * sizeof *queue->free_stack);
+    memset(&queue->generations[old], 0, (max - old) * sizeof *queue->generations);
+    for (uint32_t index = max; index > old; index -= 1) {
+        queue->free_stack[queue->free_count] = index - 1;
+        queue->free_count += 1;
     }
-    queue->events = events;
-    queue->event_max = event_max;
+    queue->event_max = max;
 }
 
 static void pool_give_back(struct sim_event_queue *queue, uint32_t index)
 {
-    struct event *event = &queue->events[index];
-    event->level = LEVEL_FREE;
-    event->generation += 1;
-    event->next = queue->free_first;
-    queue->free_first = index;
+    queue->generations[index] += 1;
+    queue->free_stack[queue->free_count] = index;
+    queue->free_count += 1;
     queue->pending_count -= 1;
 }
 
@@ -234,13 +396,13 @@ sim_event sim_event_queue_add(struct sim_event_queue *queue, rp_time_ns at_ns,
                               enum sim_event_kind kind, sim_event_fn run, void *context,
                               uint64_t argument)
 {
-    if (queue->free_first == NONE) {
+    if (queue->free_count == 0) {
         pool_grow(queue);
     }
-    uint32_t index = queue->free_first;
+    queue->free_count -= 1;
+    uint32_t index = queue->free_stack[queue->free_count];
     struct event *event = &queue->events[index];
-    queue->free_first = event->next;
-    event->at_ns = at_ns < queue->now_ns ? queue->now_ns : at_ns;
+    queue->generations[index] += 1;
     event->sequence = queue->sequence_next;
     queue->sequence_next += 1;
     event->run = run;
@@ -248,86 +410,74 @@ sim_event sim_event_queue_add(struct sim_event_queue *queue, rp_time_ns at_ns,
     event->argument = argument;
     event->kind = (uint8_t)kind;
     queue->pending_count += 1;
-    /* The present instant is already in drawn order: a late comer goes to either end of the rest. */
-    if (event->at_ns == queue->permuted_ns &&
-        (mix(queue->permutation_key + event->sequence) & 1) != 0) {
-        link_first(queue, index);
-    } else {
-        link_last(queue, index);
+    struct entry entry = {at_ns < queue->now_ns ? queue->now_ns : at_ns,
+                          ((uint64_t)queue->generations[index] << 32) | (index + 1u)};
+    if (entry.at_ns == RP_TIME_NEVER) {
+        entry.at_ns -= 1; /* the word for "empty" is no time */
     }
-    return ((uint64_t)event->generation << 32) | (index + 1u);
+    if (entry.at_ns >= queue->run_end_ns) {
+        slot_append(queue, entry);
+        return entry.event;
+    }
+    /* The present instant is already in drawn order: a late comer goes to either end of the rest. */
+    bool is_first = entry.at_ns == queue->permuted_ns &&
+                    (mix(queue->permutation_key + event->sequence) & 1) != 0;
+    run_insert(queue, entry, is_first);
+    return entry.event;
+}
+
+static void entries_sweep(struct sim_event_queue *queue, struct entries *entries, uint32_t first)
+{
+    uint32_t kept = first;
+    for (uint32_t index = first; index < entries->count; index += 1) {
+        if (is_live(queue, entries->items[index].event)) {
+            entries->items[kept] = entries->items[index];
+            kept += 1;
+        }
+    }
+    entries->count = kept;
+}
+
+static void sweep(struct sim_event_queue *queue)
+{
+    entries_sweep(queue, &queue->run, queue->run_first);
+    for (unsigned level = 0; level < LEVEL_COUNT; level += 1) {
+        for (uint64_t bits = queue->occupied[level]; bits != 0; bits &= bits - 1) {
+            unsigned slot = lowest_bit(bits);
+            entries_sweep(queue, &queue->slots[level][slot], 0);
+            if (queue->slots[level][slot].count == 0) {
+                slot_clear(queue, level, slot);
+            }
+        }
+    }
+    queue->dead_count = 0;
 }
 
 bool sim_event_queue_cancel(struct sim_event_queue *queue, sim_event event)
 {
-    uint32_t index = (uint32_t)event - 1u;
-    if (index >= queue->event_max) {
+    if (!is_live(queue, event)) {
         return false;
     }
-    struct event *found = &queue->events[index];
-    if (found->level == LEVEL_FREE || found->generation != (uint32_t)(event >> 32)) {
-        return false;
+    pool_give_back(queue, (uint32_t)event - 1u);
+    queue->dead_count += 1;
+    if (queue->dead_count > DEAD_MIN && queue->dead_count > queue->pending_count) {
+        sweep(queue);
     }
-    slot_remove(queue, found);
-    pool_give_back(queue, index);
     return true;
 }
 
 /* ---- Moving time ------------------------------------------------------------------------------- */
 
-static rp_time_ns earliest_of(const struct sim_event_queue *queue, const struct slot *slot)
-{
-    rp_time_ns earliest_ns = RP_TIME_NEVER;
-    for (uint32_t index = slot->first; index != NONE; index = queue->events[index].next) {
-        if (queue->events[index].at_ns < earliest_ns) {
-            earliest_ns = queue->events[index].at_ns;
-        }
-    }
-    return earliest_ns;
-}
-
 rp_time_ns sim_event_queue_next_time(struct sim_event_queue *queue)
 {
-    if (queue->levels == 0) {
-        return RP_TIME_NEVER;
-    }
-    unsigned level = lowest_bit(queue->levels);
-    unsigned slot = lowest_bit(queue->occupied[level]);
-    if (level == 0) {
-        return (queue->now_ns & ~(rp_time_ns)(SLOT_COUNT - 1)) | slot;
-    }
-    return earliest_of(queue, &queue->slots[level][slot]);
-}
-
-/* The slot of a higher level into which time moved is the only one that stands wrong afterwards. */
-static void move_time(struct sim_event_queue *queue, rp_time_ns at_ns)
-{
-    uint64_t differs = at_ns ^ queue->now_ns;
-    queue->now_ns = at_ns;
-    if (differs < SLOT_COUNT) {
-        return;
-    }
-    unsigned level = (63u - (unsigned)__builtin_clzll(differs)) / DIGIT_BITS;
-    unsigned digit = (unsigned)(at_ns >> (level * DIGIT_BITS)) & (SLOT_COUNT - 1);
-    struct slot *slot = &queue->slots[level][digit];
-    uint32_t index = slot->first;
-    if (index == NONE) {
-        return;
-    }
-    slot->first = NONE;
-    slot->last = NONE;
-    mark_empty(queue, level, digit);
-    while (index != NONE) {
-        uint32_t next = queue->events[index].next;
-        link_last(queue, index);
-        index = next;
-    }
+    const struct entry *head = run_head(queue);
+    return head == NULL ? RP_TIME_NEVER : head->at_ns;
 }
 
 struct drawn {
     uint64_t draw;
     uint64_t sequence;
-    uint32_t index;
+    struct entry entry;
 };
 
 static int drawn_compare(const void *left, const void *right)
@@ -340,49 +490,52 @@ static int drawn_compare(const void *left, const void *right)
     return a->sequence < b->sequence ? -1 : a->sequence > b->sequence;
 }
 
-static void permute_instant(struct sim_event_queue *queue)
+/* Dead entries are given the end of the order; they draw from a sequence that no event has. */
+static void permute_instant(struct sim_event_queue *queue, rp_time_ns at_ns)
 {
-    struct slot *slot = &queue->slots[0][queue->now_ns & (SLOT_COUNT - 1)];
-    size_t count = 0;
-    for (uint32_t index = slot->first; index != NONE; index = queue->events[index].next) {
+    struct entry *items = &queue->run.items[queue->run_first];
+    uint32_t rest = queue->run.count - queue->run_first;
+    uint32_t count = 0;
+    while (count < rest && items[count].at_ns == at_ns) {
         count += 1;
     }
-    queue->permuted_ns = queue->now_ns;
+    queue->permuted_ns = at_ns;
     if (count < 2) {
         return;
     }
     struct drawn *drawn = rp_allocate(queue->alloc, count * sizeof *drawn);
     RP_ASSERT(drawn != NULL);
-    count = 0;
-    for (uint32_t index = slot->first; index != NONE; index = queue->events[index].next) {
-        drawn[count].sequence = queue->events[index].sequence;
-        drawn[count].draw = mix(queue->permutation_key + mix(drawn[count].sequence));
-        drawn[count].index = index;
-        count += 1;
+    for (uint32_t index = 0; index < count; index += 1) {
+        const struct event *event = is_live(queue, items[index].event)
+                                        ? &queue->events[(uint32_t)items[index].event - 1u]
+                                        : NULL;
+        drawn[index].entry = items[index];
+        drawn[index].sequence = event == NULL ? UINT64_MAX - index : event->sequence;
+        drawn[index].draw =
+            event == NULL ? UINT64_MAX : mix(queue->permutation_key + mix(drawn[index].sequence));
     }
     qsort(drawn, count, sizeof *drawn, drawn_compare);
-    slot->first = NONE;
-    slot->last = NONE;
-    for (size_t number = 0; number < count; number += 1) {
-        link_last(queue, drawn[number].index);
+    for (uint32_t index = 0; index < count; index += 1) {
+        items[index] = drawn[index].entry;
     }
     rp_release(queue->alloc, drawn);
 }
 
 bool sim_event_queue_step(struct sim_event_queue *queue)
 {
-    rp_time_ns at_ns = sim_event_queue_next_time(queue);
-    if (queue->levels == 0) {
+    const struct entry *head = run_head(queue);
+    if (head == NULL) {
         return false;
     }
-    move_time(queue, at_ns);
+    rp_time_ns at_ns = head->at_ns;
+    queue->now_ns = at_ns;
     if (queue->permutation_key != 0 && queue->permuted_ns != at_ns) {
-        permute_instant(queue);
+        permute_instant(queue, at_ns);
+        head = &queue->run.items[queue->run_first];
     }
-    uint32_t index = queue->slots[0][at_ns & (SLOT_COUNT - 1)].first;
+    uint32_t index = (uint32_t)head->event - 1u;
     struct event event = queue->events[index];
-    RP_ASSERT(event.at_ns == at_ns);
-    slot_remove(queue, &event);
+    queue->run_first += 1;
     pool_give_back(queue, index);
     queue->run_count += 1;
     if (queue->watch.event != NULL) {
@@ -397,6 +550,6 @@ void sim_event_queue_advance(struct sim_event_queue *queue, rp_time_ns at_ns)
 {
     if (at_ns > queue->now_ns) {
         RP_ASSERT(sim_event_queue_next_time(queue) >= at_ns);
-        move_time(queue, at_ns);
+        queue->now_ns = at_ns;
     }
 }

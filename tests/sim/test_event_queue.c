@@ -72,6 +72,7 @@ static void cancel(struct model *model, size_t place)
 START_TEST(random_operations_agree_with_the_naive_model)
 {
     static const uint64_t SPANS[] = {1, 3, 64, 5000, 2000000, RP_NS_PER_S, 86400 * RP_NS_PER_S * 9};
+    static const size_t LIVE_BOUNDS[] = {64, 600, 3000};
     struct test_alloc test;
     test_alloc_init(&test);
     struct model *model = calloc(1, sizeof *model);
@@ -80,11 +81,11 @@ START_TEST(random_operations_agree_with_the_naive_model)
     ck_assert_int_eq(sim_event_queue_new(&test.alloc, &model->queue), 0);
     for (int operation = 0; operation < 100000; operation += 1) {
         uint64_t choice = sim_rng_below(&rng, 8);
-        if (choice < 4 && model->live_count < 64) {
+        if (choice < 5 && model->live_count < LIVE_BOUNDS[_i]) {
             uint64_t span = SPANS[sim_rng_below(&rng, sizeof SPANS / sizeof SPANS[0])];
             rp_time_ns at_ns = sim_event_queue_now(model->queue) + sim_rng_below(&rng, span);
             add(model, choice == 3 ? at_ns / 2 : at_ns);
-        } else if (choice == 4 && model->live_count > 0) {
+        } else if (choice == 5 && model->live_count > 0) {
             cancel(model, sim_rng_below(&rng, model->live_count));
         } else if (model->live_count > 0) {
             step(model);
@@ -120,6 +121,34 @@ static void run_instant(uint64_t key, uint64_t order[16])
     sim_event_queue_free(queue);
 }
 
+static void count_up(void *context, uint64_t argument)
+{
+    uint64_t *next = context;
+    ck_assert_uint_eq(argument, *next);
+    *next += 1;
+}
+
+/* A look at a far event, then many nearer ones, latest first: still in order, and not in square time.
+ */
+START_TEST(nearer_events_after_a_look_ahead_stay_in_order)
+{
+    struct test_alloc test;
+    struct sim_event_queue *queue;
+    uint64_t next = 0;
+    test_alloc_init(&test);
+    ck_assert_int_eq(sim_event_queue_new(&test.alloc, &queue), 0);
+    sim_event_queue_add(queue, 3600 * RP_NS_PER_S, SIM_EVENT_TEST, count_up, &next, 200000);
+    ck_assert_uint_eq(sim_event_queue_next_time(queue), 3600 * RP_NS_PER_S);
+    for (uint64_t number = 200000; number > 0; number -= 1) {
+        sim_event_queue_add(queue, number * 50000, SIM_EVENT_TEST, count_up, &next, number - 1);
+    }
+    while (sim_event_queue_step(queue)) {
+    }
+    ck_assert_uint_eq(next, 200001);
+    sim_event_queue_free(queue);
+}
+END_TEST
+
 /* A permutation key gives another order of one instant, the same each time, and loses nothing. */
 START_TEST(permutation_reorders_an_instant_repeatably)
 {
@@ -144,6 +173,7 @@ int main(void)
     TCase *tcase = tcase_create("event_queue");
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, random_operations_agree_with_the_naive_model, 0, 3);
+    tcase_add_test(tcase, nearer_events_after_a_look_ahead_stay_in_order);
     tcase_add_test(tcase, permutation_reorders_an_instant_repeatably);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
