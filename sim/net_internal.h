@@ -175,7 +175,14 @@ rp_time_ns net_latency_middle(const struct sim_net *net, const struct net_link *
 rp_time_ns net_retry_ns(const struct sim_net *net, rp_time_ns since_ns, rp_time_ns first_ns);
 void net_partitions_free(struct sim_net *net);
 
+/* net_dial.c */
+int net_dial(void *state, struct rp_view address, rp_conn *conn_out);
+/* An unanswered SYN is sent again at its next retransmission. */
+void net_dial_again(struct net_conn *conn);
+
 /* net_stream.c */
+/* The endpoint gets a handle of that side. */
+void net_side_open(struct sim_endpoint *endpoint, struct net_conn *conn, unsigned index);
 void net_port_init(struct sim_endpoint *endpoint);
 void net_conn_free(struct net_conn *conn);
 void net_side_schedule(struct net_conn *conn, unsigned index);
