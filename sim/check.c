@@ -1,0 +1,234 @@
+#include "sim/check.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "protocol/error.h"
+#include "sim/check_internal.h"
+
+/* ---- Verdicts --------------------------------------------------------------------------------- */
+
+static const char *state_text(const struct check_life *life)
+{
+    if (!life->is_open) {
+        return "down";
+    }
+    if (life->is_stopping || life->is_stop_asked) {
+        return "stopping";
+    }
+    if (life->is_ready) {
+        return "ready";
+    }
+    if (life->is_walked) {
+        return "walk-done";
+    }
+    return life->is_walking ? "walking" : "starting";
+}
+
+void check_violate(struct check_pod *pod, enum sim_property property, const char *what,
+                   const char *format, ...)
+{
+    if (pod->checks->is_disabled[property]) {
+        return;
+    }
+    char detail[512];
+    char place[128];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    struct rp_view role = sim_pod_role(pod->pod);
+    (void)snprintf(place, sizeof place, "%.*s/%s/%s", CHECK_TEXT(role), state_text(&pod->life),
+                   what);
+    sim_world_violate(pod->checks->world, sim_property_name(property), pod->pod, place, detail);
+}
+
+void check_violate_all(struct sim_checks *checks, enum sim_property property, const char *place,
+                       const char *format, ...)
+{
+    if (checks->is_disabled[property]) {
+        return;
+    }
+    char detail[512];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    sim_world_violate(checks->world, sim_property_name(property), NULL, place, detail);
+}
+
+int check_length(struct rp_view view)
+{
+    return view.length_bytes < 200 ? (int)view.length_bytes : 200;
+}
+
+/* ---- Conveniences ----------------------------------------------------------------------------- */
+
+void *check_allocate(struct sim_checks *checks, size_t size_bytes)
+{
+    void *pointer = rp_allocate_zeroed(checks->alloc, size_bytes);
+    RP_ASSERT(pointer != NULL);
+    return pointer;
+}
+
+void check_put(struct rp_table *table, struct rp_view key, void *value)
+{
+    int error = rp_table_put(table, key, value, NULL);
+    RP_ASSERT(error == 0);
+}
+
+rp_time_ns check_now(const struct sim_checks *checks)
+{
+    return sim_world_true_now(checks->world);
+}
+
+const struct rp_manifest *check_manifest_of(struct check_pod *pod)
+{
+    const struct rp_node *node = sim_pod_node(pod->pod);
+    return node == NULL ? NULL : rp_node_manifest(node);
+}
+
+const struct rp_file_entry *check_entry(struct check_pod *pod, struct rp_view path)
+{
+    const struct rp_manifest *manifest = check_manifest_of(pod);
+    return manifest == NULL ? NULL : rp_manifest_file(manifest, path);
+}
+
+/* ---- Birth and death -------------------------------------------------------------------------- */
+
+int sim_checks_new(struct sim_world *world, const struct rp_alloc *alloc,
+                   struct sim_checks **checks_out)
+{
+    struct sim_checks *checks = rp_allocate_zeroed(alloc, sizeof *checks);
+    if (checks == NULL) {
+        return RP_ERR_NOMEM;
+    }
+    checks->world = world;
+    checks->alloc = alloc;
+    rp_table_init(&checks->flushes, alloc);
+    *checks_out = checks;
+    return 0;
+}
+
+static void pod_free(struct check_pod *pod)
+{
+    if (pod != NULL) {
+        check_pull_clear(pod);
+        check_store_clear(pod);
+        rp_release(pod->checks->alloc, pod);
+    }
+}
+
+void sim_checks_free(struct sim_checks *checks)
+{
+    if (checks == NULL) {
+        return;
+    }
+    for (size_t number = 0; number < checks->pod_max; number += 1) {
+        pod_free(checks->pods[number]);
+    }
+    check_flush_clear(checks);
+    check_wire_clear(checks);
+    rp_release(checks->alloc, (void *)checks->pods);
+    rp_release(checks->alloc, checks->digests);
+    rp_release(checks->alloc, checks);
+}
+
+void sim_checks_disable(struct sim_checks *checks, enum sim_property property)
+{
+    RP_ASSERT((unsigned)property < SIM_PROPERTY_COUNT);
+    checks->is_disabled[property] = true;
+}
+
+static void make_room(struct sim_checks *checks, size_t number)
+{
+    size_t max = checks->pod_max == 0 ? 16 : checks->pod_max;
+    while (max <= number) {
+        max *= 2;
+    }
+    if (max == checks->pod_max) {
+        return;
+    }
+    struct check_pod **pods = rp_resize(checks->alloc, (void *)checks->pods, max * sizeof *pods);
+    RP_ASSERT(pods != NULL);
+    memset((void *)(pods + checks->pod_max), 0, (max - checks->pod_max) * sizeof *pods);
+    checks->pods = pods;
+    checks->pod_max = max;
+}
+
+struct check_pod *check_pod_of(struct sim_checks *checks, struct sim_pod *pod)
+{
+    size_t number = (size_t)sim_pod_number(pod);
+    make_room(checks, number);
+    if (checks->pods[number] == NULL) {
+        struct check_pod *watch = check_allocate(checks, sizeof *watch);
+        watch->checks = checks;
+        watch->pod = pod;
+        rp_table_init(&watch->life.paths, checks->alloc);
+        rp_table_init(&watch->damages, checks->alloc);
+        checks->pods[number] = watch;
+    }
+    return checks->pods[number];
+}
+
+/* ---- Lives ------------------------------------------------------------------------------------ */
+
+void sim_checks_life_begins(struct sim_checks *checks, struct sim_pod *pod)
+{
+    struct check_pod *watch = check_pod_of(checks, pod);
+    check_pull_clear(watch);
+    memset(&watch->life, 0, sizeof watch->life);
+    rp_table_init(&watch->life.paths, checks->alloc);
+    watch->life.is_open = true;
+    watch->life.commit_index = sim_truth_last_index(sim_world_truth(checks->world));
+    const struct sim_store *store = sim_pod_store(pod);
+    watch->life.leftover_count = store == NULL ? 0 : sim_store_staged_count(store);
+}
+
+void sim_checks_stop_begins(struct sim_checks *checks, struct sim_pod *pod)
+{
+    check_end_stop_asked(check_pod_of(checks, pod));
+}
+
+void sim_checks_life_ends(struct sim_checks *checks, struct sim_pod *pod, bool is_crash)
+{
+    struct check_pod *watch = check_pod_of(checks, pod);
+    check_end_life(watch, is_crash);
+    if (is_crash || !watch->life.is_stopped) {
+        check_flush_crashed(watch);
+    }
+    check_pull_clear(watch);
+    watch->life.is_open = false;
+}
+
+/* ---- What is heard ---------------------------------------------------------------------------- */
+
+void sim_checks_observe(struct sim_checks *checks, struct sim_pod *pod,
+                        const struct rp_observation *observation)
+{
+    struct check_pod *watch = check_pod_of(checks, pod);
+    check_end_observe(watch, observation);
+    check_manifest_observe(watch, observation);
+    check_store_observe(watch, observation);
+    check_pull_observe(watch, observation);
+    check_wire_observe(watch, observation);
+}
+
+void sim_checks_visible(struct sim_checks *checks, struct sim_pod *pod, struct rp_view path,
+                        struct rp_view sha256, const struct sim_content *content, bool is_by_node)
+{
+    check_store_visible(check_pod_of(checks, pod), path, sha256, content, is_by_node);
+}
+
+void sim_checks_vanished(struct sim_checks *checks, struct sim_pod *pod, struct rp_view path,
+                         bool is_by_node)
+{
+    if (!is_by_node) { /* a hand took it: the node cannot know before it looks */
+        check_store_damaged(check_pod_of(checks, pod), path);
+    }
+}
+
+void sim_checks_damaged(struct sim_checks *checks, struct sim_pod *pod, struct rp_view path)
+{
+    check_store_damaged(check_pod_of(checks, pod), path);
+}

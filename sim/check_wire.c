@@ -1,0 +1,137 @@
+/* Accepted requests: no-replay and freshness-window.
+ *
+ * A tuple is remembered for two generations, each as long as a stamp can be acceptable: from 300 s
+ * before the server's clock to 300 s after it. */
+#include <xxhash.h>
+
+#include "protocol/limits.h"
+#include "sim/check_internal.h"
+
+#define GENERATION_NS (2 * RP_MAC_TOLERANCE_S * RP_NS_PER_S)
+
+/* ---- A set of tuples -------------------------------------------------------------------------- */
+
+static bool is_empty(const struct check_tuple *slot)
+{
+    return slot->low == 0 && slot->high == 0;
+}
+
+/* The slot of the tuple, or the empty one where it would go. */
+static struct check_tuple *find(const struct check_tuples *tuples, struct check_tuple tuple)
+{
+    size_t at = (size_t)tuple.low & (tuples->slot_count - 1);
+    while (!is_empty(&tuples->slots[at]) &&
+           (tuples->slots[at].low != tuple.low || tuples->slots[at].high != tuple.high)) {
+        at = (at + 1) & (tuples->slot_count - 1);
+    }
+    return &tuples->slots[at];
+}
+
+static bool contains(const struct check_tuples *tuples, struct check_tuple tuple)
+{
+    return tuples->slot_count != 0 && !is_empty(find(tuples, tuple));
+}
+
+static void grow(struct sim_checks *checks, struct check_tuples *tuples)
+{
+    struct check_tuples larger = {
+        .slot_count = tuples->slot_count == 0 ? 256 : tuples->slot_count * 2,
+        .used_count = tuples->used_count,
+    };
+    larger.slots = check_allocate(checks, larger.slot_count * sizeof *larger.slots);
+    for (size_t at = 0; at < tuples->slot_count; at += 1) {
+        if (!is_empty(&tuples->slots[at])) {
+            *find(&larger, tuples->slots[at]) = tuples->slots[at];
+        }
+    }
+    rp_release(checks->alloc, tuples->slots);
+    *tuples = larger;
+}
+
+static void insert(struct sim_checks *checks, struct check_tuples *tuples, struct check_tuple tuple)
+{
+    if (tuples->used_count * 4 >= tuples->slot_count * 3) {
+        grow(checks, tuples);
+    }
+    *find(tuples, tuple) = tuple;
+    tuples->used_count += 1;
+}
+
+static void rotate(struct sim_checks *checks)
+{
+    rp_time_ns now_ns = check_now(checks);
+    if (now_ns - checks->tuples_since_ns < GENERATION_NS) {
+        return;
+    }
+    rp_release(checks->alloc, checks->tuples_before.slots);
+    checks->tuples_before = checks->tuples;
+    checks->tuples = (struct check_tuples){0};
+    checks->tuples_since_ns = now_ns;
+}
+
+void check_wire_clear(struct sim_checks *checks)
+{
+    rp_release(checks->alloc, checks->tuples.slots);
+    rp_release(checks->alloc, checks->tuples_before.slots);
+}
+
+/* ---- Checks ----------------------------------------------------------------------------------- */
+
+static uint64_t mix(struct rp_view view, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(view.length_bytes == 0 ? "" : (const void *)view.bytes,
+                                view.length_bytes, seed);
+}
+
+/* What makes two acceptances the same one: server's life, kind, sender, nonce. */
+static struct check_tuple tuple_of(const struct check_pod *pod, const struct rp_observation *seen)
+{
+    uint64_t life[2] = {sim_pod_number(pod->pod), sim_pod_life(pod->pod)};
+    uint64_t seed = mix(rp_view_make(life, sizeof life), 0);
+    seed = mix(seen->code, seed);
+    seed = mix(seen->peer_id, seed);
+    XXH128_hash_t hash = XXH3_128bits_withSeed(seen->sha256.bytes, seen->sha256.length_bytes, seed);
+    struct check_tuple tuple = {hash.low64, hash.high64};
+    tuple.high += is_empty(&tuple);
+    return tuple;
+}
+
+static void check_replay(struct check_pod *pod, const struct rp_observation *seen)
+{
+    struct sim_checks *checks = pod->checks;
+    rotate(checks);
+    struct check_tuple tuple = tuple_of(pod, seen);
+    if (contains(&checks->tuples, tuple) || contains(&checks->tuples_before, tuple)) {
+        check_violate(pod, SIM_PROP_NO_REPLAY, "accepted",
+                      "a %.*s request of %.*s is accepted a second time", CHECK_TEXT(seen->code),
+                      CHECK_TEXT(seen->peer_id));
+        return;
+    }
+    insert(checks, &checks->tuples, tuple);
+}
+
+/* invariants.md, freshness-window: in whole seconds at receipt, bounds included. Differences are
+ * taken unsigned, so that no stamp wraps. */
+static void check_freshness(struct check_pod *pod, const struct rp_observation *seen)
+{
+    int64_t stamp_s = (int64_t)seen->value;
+    int64_t wall_s = sim_pod_wall_s(pod->pod);
+    uint64_t apart_s = stamp_s > wall_s ? (uint64_t)stamp_s - (uint64_t)wall_s
+                                        : (uint64_t)wall_s - (uint64_t)stamp_s;
+    if (apart_s > RP_MAC_TOLERANCE_S) {
+        check_violate(pod, SIM_PROP_FRESHNESS_WINDOW, "accepted",
+                      "a %.*s request is accepted whose stamp is %llu s away",
+                      CHECK_TEXT(seen->code), (unsigned long long)apart_s);
+    }
+}
+
+void check_wire_observe(struct check_pod *pod, const struct rp_observation *seen)
+{
+    if (seen->kind != RP_SEE_REQUEST_ACCEPTED) {
+        return;
+    }
+    check_freshness(pod, seen);
+    if (seen->sha256.length_bytes != 0) {
+        check_replay(pod, seen);
+    }
+}
