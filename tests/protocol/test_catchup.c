@@ -17,7 +17,7 @@ static struct {
     rp_time_ns now_ns;
     struct rp_catchup_facts facts;
     struct rp_file_entry entries[ENTRY_MAX];
-    char paths[ENTRY_MAX][16];
+    char paths[ENTRY_MAX][24];
     size_t entry_count;
     enum rp_announce_result result;
     bool fills_queue; /* each accepted offer stays in the queue */
