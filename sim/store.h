@@ -63,6 +63,7 @@ RP_MUST_USE int sim_store_new(struct sim_disks *disks, const struct sim_store_sp
 void sim_store_free(struct sim_store *store); /* detaches */
 uint64_t sim_store_number(const struct sim_store *store);
 void *sim_store_owner(const struct sim_store *store);
+void sim_store_set_owner(struct sim_store *store, void *owner); /* the volume moves to another */
 
 /* ---- Lives ------------------------------------------------------------------------------------ */
 

@@ -57,6 +57,8 @@ void sim_truth_visible(struct sim_truth *truth, struct sim_pod *pod, struct rp_v
 void sim_truth_vanished(struct sim_truth *truth, struct sim_pod *pod, struct rp_view path);
 void sim_truth_pod_added(struct sim_truth *truth, struct sim_pod *pod);
 void sim_truth_volume_lost(struct sim_truth *truth, struct sim_pod *pod);
+void sim_truth_volumes_swapped(struct sim_truth *truth, struct sim_pod *left,
+                               struct sim_pod *right);
 
 /* Does the pod's disk show the current committed version with the right bytes? O(1). */
 bool sim_truth_holds(const struct sim_truth *truth, const struct sim_pod *pod,

@@ -1,0 +1,333 @@
+#include "sim/pod.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sim/world_internal.h"
+
+/* A pod's body: what it is, its volume and address, and what may be asked about it. Its lives are in
+ * pod_life.c. */
+
+struct rp_view sim_pod_id(const struct sim_pod *pod)
+{
+    return rp_view_text(pod->id);
+}
+
+struct rp_view sim_pod_role(const struct sim_pod *pod)
+{
+    return rp_view_text(pod->role);
+}
+
+struct rp_view sim_pod_zone(const struct sim_pod *pod)
+{
+    return rp_view_text(pod->zone);
+}
+
+struct rp_view sim_pod_address(const struct sim_pod *pod)
+{
+    return rp_view_text(pod->address);
+}
+
+enum rp_release sim_pod_release(const struct sim_pod *pod)
+{
+    return pod->release;
+}
+
+enum sim_pod_state sim_pod_state(const struct sim_pod *pod)
+{
+    if (pod->is_frozen && pod->state != SIM_POD_DOWN) {
+        return SIM_POD_PAUSED;
+    }
+    return pod->state;
+}
+
+bool sim_pod_is_up(const struct sim_pod *pod)
+{
+    return pod->state != SIM_POD_DOWN;
+}
+
+bool sim_pod_is_ready(const struct sim_pod *pod)
+{
+    return pod->node != NULL && pod->state == SIM_POD_UP && rp_node_is_ready(pod->node);
+}
+
+uint64_t sim_pod_life(const struct sim_pod *pod)
+{
+    return pod->life;
+}
+
+uint64_t sim_pod_number(const struct sim_pod *pod)
+{
+    return pod->number;
+}
+
+rp_time_ns sim_pod_life_began(const struct sim_pod *pod)
+{
+    return pod->life_began_ns;
+}
+
+struct rp_node *sim_pod_node(struct sim_pod *pod)
+{
+    return pod->node;
+}
+
+struct sim_world *sim_pod_world(struct sim_pod *pod)
+{
+    return pod->world;
+}
+
+bool sim_pod_is_gone(const struct sim_pod *pod)
+{
+    return pod->is_gone;
+}
+
+struct sim_store *sim_pod_store(struct sim_pod *pod)
+{
+    return pod->store;
+}
+
+size_t sim_pod_armed_timers(const struct sim_pod *pod)
+{
+    return sim_clock_armed_count(pod->clock);
+}
+
+size_t sim_pod_connections(const struct sim_pod *pod)
+{
+    return pod->endpoint == NULL ? 0 : sim_endpoint_conn_count(pod->endpoint);
+}
+
+int64_t sim_pod_wall_s(const struct sim_pod *pod)
+{
+    int64_t wall_ns = sim_clock_wall(pod->clock);
+    int64_t seconds = wall_ns / (int64_t)RP_NS_PER_S;
+    return seconds - (wall_ns % (int64_t)RP_NS_PER_S < 0);
+}
+
+uint64_t sim_pod_event_count(const struct sim_pod *pod)
+{
+    return pod->event_count;
+}
+
+/* ---- Settings --------------------------------------------------------------------------------- */
+
+void sim_pod_set_release(struct sim_pod *pod, enum rp_release release)
+{
+    pod->release = release;
+}
+
+static int set_text(char **text, const struct rp_alloc *alloc, const char *value)
+{
+    size_t size = strlen(value) + 1;
+    char *copy = rp_allocate(alloc, size);
+    if (copy == NULL) {
+        return RP_ERR_NOMEM;
+    }
+    memcpy(copy, value, size);
+    rp_release(alloc, *text);
+    *text = copy;
+    return 0;
+}
+
+/* What the pod's place in the cluster decides, whatever the scenario's configuration says. */
+int sim_pod_place_config(struct sim_pod *pod)
+{
+    struct rp_config *config = &pod->config;
+    char seeds[SIM_ADDRESS_BYTES_MAX];
+    (void)snprintf(seeds, sizeof seeds, "%s:9100", pod->world->spec.cluster.name);
+    const struct {
+        char **text;
+        const char *value;
+    } texts[] = {
+        {&config->node_id, pod->id},
+        {&config->role, pod->role},
+        {&config->cluster_name, pod->world->spec.cluster.name},
+        {&config->seeds, seeds},
+        {&config->advertise_addr, pod->address},
+        {&config->raft_advertise_addr, pod->raft_address},
+    };
+    for (size_t row = 0; row < sizeof texts / sizeof texts[0]; row += 1) {
+        int error = set_text(texts[row].text, config->alloc, texts[row].value);
+        if (error != 0) {
+            return error;
+        }
+    }
+    config->is_raft_bootstrap = pod->is_bootstrap;
+    return 0;
+}
+
+int sim_pod_set_config(struct sim_pod *pod, const struct rp_config *config)
+{
+    struct rp_config copy;
+    int error = rp_config_copy(config, &copy);
+    if (error != 0) {
+        return error;
+    }
+    rp_config_clear(&pod->config);
+    pod->config = copy;
+    return 0;
+}
+
+/* Pods get addresses in order, never twice unless it is asked for. */
+void sim_pod_new_address(struct sim_pod *pod)
+{
+    uint64_t number = ++pod->world->address_count;
+    (void)snprintf(pod->host, sizeof pod->host, "10.%u.%u.%u", (unsigned)(number >> 16 & 255),
+                   (unsigned)(number >> 8 & 255), (unsigned)(number & 255));
+    (void)snprintf(pod->address, sizeof pod->address, "%.100s:9100", pod->host);
+    (void)snprintf(pod->raft_address, sizeof pod->raft_address, "%.100s:9200", pod->host);
+}
+
+/* ---- The volume -------------------------------------------------------------------------------- */
+
+/* A raft id belongs to a raft folder (design.md): drawn when the folder is made. */
+int sim_pod_new_folder(struct sim_pod *pod)
+{
+    struct sim_world *world = pod->world;
+    uint64_t raft_id = 0;
+    while (raft_id == 0) {
+        raft_id = sim_rng_next(&world->identities);
+    }
+    sim_raft_folder_free(pod->folder);
+    pod->folder = NULL;
+    pod->ideal_raft_id = raft_id;
+    return sim_raft_folder_new(&world->alloc, raft_id, &pod->folder);
+}
+
+int sim_pod_new_volume(struct sim_pod *pod)
+{
+    struct sim_world *world = pod->world;
+    const struct sim_storage_spec *storage = &world->spec.storage;
+    struct sim_store_spec spec = {
+        .name = rp_view_text(pod->id),
+        .number = pod->number,
+        .owner = pod,
+        .read_bytes_per_s = storage->read_bytes_per_s,
+        .write_bytes_per_s = storage->write_bytes_per_s,
+        .hash_bytes_per_s = SIM_HASH_BYTES_PER_S,
+        .latency_ns = storage->latency_ns,
+        .capacity_bytes = storage->capacity_bytes,
+    };
+    int error = sim_store_new(world->disks, &spec, &pod->store);
+    return error != 0 ? error : sim_pod_new_folder(pod);
+}
+
+bool sim_pod_has(struct sim_pod *pod, struct rp_view path)
+{
+    const struct sim_truth_file *file = sim_truth_file(pod->world->truth, path);
+    return file != NULL && file->is_registered && sim_truth_holds(pod->world->truth, pod, file);
+}
+
+bool sim_pod_holds_all(struct sim_pod *pod)
+{
+    return sim_truth_missing_count(pod->world->truth, pod) == 0;
+}
+
+size_t sim_pod_files(struct sim_pod *pod, struct rp_view cursor, struct rp_view *paths_out,
+                     size_t max)
+{
+    return sim_store_names(pod->store, cursor, paths_out, max);
+}
+
+int sim_pod_remove(struct sim_pod *pod, struct rp_view path)
+{
+    return sim_store_remove(pod->store, path);
+}
+
+int sim_pod_corrupt(struct sim_pod *pod, struct rp_view path, enum sim_corruption kind)
+{
+    static const enum sim_store_damage DAMAGE[] = {
+        [SIM_CORRUPT_FLIP] = SIM_STORE_FLIP,
+        [SIM_CORRUPT_TRUNCATE] = SIM_STORE_TRUNCATE,
+        [SIM_CORRUPT_ZERO] = SIM_STORE_ZERO,
+        [SIM_CORRUPT_SWAP] = SIM_STORE_SWAP,
+    };
+    return sim_store_damage(pod->store, path, DAMAGE[kind]);
+}
+
+int sim_pod_put(struct sim_pod *pod, struct rp_view path, uint64_t size_bytes)
+{
+    struct sim_world *world = pod->world;
+    sim_body_key key =
+        sim_body_key_make(world->spec.seed, rp_view_text("put"), ++world->flush_number, false);
+    return sim_store_put(pod->store, path, key, size_bytes, sim_clock_wall(pod->clock));
+}
+
+/* ---- Clock, counters ---------------------------------------------------------------------------- */
+
+void sim_pod_clock(struct sim_pod *pod, const int64_t *skew_ns, const int64_t *drift_ppm,
+                   const int64_t *jump_ns)
+{
+    if (skew_ns != NULL) {
+        sim_clock_set_skew(pod->clock, *skew_ns);
+    }
+    if (drift_ppm != NULL) {
+        sim_clock_set_drift(pod->clock, *drift_ppm);
+    }
+    if (jump_ns != NULL) {
+        sim_clock_jump(pod->clock, *jump_ns);
+    }
+}
+
+void sim_pod_heal(struct sim_pod *pod)
+{
+    static const struct sim_disk_faults HEALTHY;
+    static const int64_t NONE = 0;
+    sim_store_set_faults(pod->store, &HEALTHY);
+    sim_pod_clock(pod, &NONE, &NONE, NULL);
+    pod->stop_at_event = 0;
+    if (pod->is_frozen) {
+        sim_pod_thaw(pod);
+    }
+}
+
+/* Those that say how things are now, not how often something happened. */
+static bool is_gauge(const char *name)
+{
+    return strcmp(name, "queue_depth") == 0 || strcmp(name, "inflight_count") == 0;
+}
+
+void sim_pod_keep_counters(struct sim_pod *pod)
+{
+    struct rp_node_inspection inspection;
+    rp_node_inspect(pod->node, &inspection);
+    for (size_t row = 0; row < RP_PULL_COUNTER_COUNT; row += 1) {
+        if (!is_gauge(rp_pull_counter_name(row))) {
+            pod->counters[row] += rp_pull_counter_value(&inspection.puller, row);
+        }
+    }
+}
+
+size_t sim_pod_counters(struct sim_pod *pod, struct sim_counter *counters_out, size_t max)
+{
+    struct rp_node_inspection inspection;
+    memset(&inspection, 0, sizeof inspection);
+    if (pod->node != NULL) {
+        rp_node_inspect(pod->node, &inspection);
+    }
+    size_t count = RP_PULL_COUNTER_COUNT < max ? RP_PULL_COUNTER_COUNT : max;
+    for (size_t row = 0; row < count; row += 1) {
+        counters_out[row].name = rp_pull_counter_name(row);
+        counters_out[row].value =
+            pod->counters[row] + rp_pull_counter_value(&inspection.puller, row);
+    }
+    return count;
+}
+
+/* ---- Birth and death ----------------------------------------------------------------------------- */
+
+void sim_pod_free(struct sim_pod *pod)
+{
+    if (pod == NULL) {
+        return;
+    }
+    const struct rp_alloc *alloc = &pod->world->alloc;
+    sim_store_free(pod->store);
+    sim_raft_folder_free(pod->folder);
+    sim_clock_free(pod->clock);
+    rp_config_clear(&pod->config);
+    rp_release(alloc, pod->waits);
+    rp_release(alloc, pod->id);
+    rp_release(alloc, pod->role);
+    rp_release(alloc, pod->zone);
+    rp_release(alloc, pod);
+}

@@ -1,0 +1,133 @@
+/* The inside of a world, shared by world*.c, pod*.c, workload.c and truth.c only. */
+#ifndef REPLISIM_SIM_WORLD_INTERNAL_H
+#define REPLISIM_SIM_WORLD_INTERNAL_H
+
+#include "protocol/entry_pool.h"
+#include "protocol/error.h"
+#include "protocol/node.h"
+#include "protocol/panic.h"
+#include "protocol/table.h"
+#include "sim/body.h"
+#include "sim/check.h"
+#include "sim/clock.h"
+#include "sim/consensus_ideal.h"
+#include "sim/consensus_raft.h"
+#include "sim/dns.h"
+#include "sim/net.h"
+#include "sim/pod.h"
+#include "sim/result.h"
+#include "sim/store.h"
+#include "sim/truth.h"
+#include "sim/workload.h"
+
+/* Saturday, 11 April 2026, 16:00:00 UTC: what the true wall clock shows at time 0. */
+#define SIM_WALL_AT_ZERO_S INT64_C(1775923200)
+
+enum sim_phase {
+    SIM_PHASE_SETUP,
+    SIM_PHASE_STORY,
+    SIM_PHASE_CLOSING,
+    SIM_PHASE_OVER
+};
+
+/* How long a CPU of the cost model hashes; disks charge it when bytes are staged. */
+#define SIM_HASH_BYTES_PER_S UINT64_C(1750000000)
+
+struct sim_pod {
+    struct sim_world *world;
+    uint64_t number;
+    char *id, *role, *zone; /* owned */
+    enum sim_pod_state state;
+    bool is_gone;
+    enum rp_release release;
+    struct rp_config config; /* owned: of the next life */
+    bool is_bootstrap;
+    bool is_address_kept;
+
+    sim_site site;
+    char address[SIM_ADDRESS_BYTES_MAX];      /* host:9100 */
+    char raft_address[SIM_ADDRESS_BYTES_MAX]; /* host:9200 */
+    char host[SIM_ADDRESS_BYTES_MAX];
+    struct sim_store *store;        /* the volume */
+    struct sim_raft_folder *folder; /* on it */
+    uint64_t folder_count;
+    uint64_t ideal_raft_id;
+    struct sim_clock *clock;
+
+    /* The present life. */
+    uint64_t life;
+    rp_time_ns life_began_ns;
+    uint64_t event_count;
+    bool is_frozen;
+    uint64_t stop_at_event; /* 0: never */
+    bool is_kill_at_event;
+    sim_event life_event; /* grace end, pause end, boot: one at a time each below */
+    sim_event grace_event, boot_event, thaw_event, chosen_event;
+    struct sim_rng random[RP_RANDOM_PURPOSE_COUNT];
+    struct rp_ports ports;
+    struct rp_observer observer;
+    struct sim_endpoint *endpoint;
+    struct sim_consensus_raft *raft;
+    struct sim_consensus_ideal *ideal;
+    struct rp_node *node;
+    bool is_stopped; /* the node's stop completed; the pod ends it from an event */
+    struct sim_wait *waits; /* owned array: whoever awaits the end of this life */
+    size_t wait_count;
+    struct sim_flush *flushes; /* workloads that run on it */
+
+    uint64_t counters[RP_PULL_COUNTER_COUNT]; /* of former lives */
+    uint64_t missing_count;                   /* truth.c */
+};
+
+struct sim_world {
+    struct rp_alloc alloc;
+    struct sim_world_spec spec; /* owned copy */
+    struct sim_event_queue *queue;
+    struct sim_trace *trace;
+    struct sim_bodies *bodies;
+    struct sim_dns *dns;
+    struct sim_net *net;
+    struct sim_disks *disks;
+    struct rp_entry_pool *pool;
+    struct sim_ideal_log *ideal_log;
+    struct sim_truth *truth;
+    struct sim_checks *checks;
+    struct sim_rng identities; /* raft ids */
+
+    struct sim_pod **pods; /* owned, in order of birth */
+    size_t pod_count, pod_max;
+    uint64_t address_count;
+
+    enum sim_phase phase;
+    rp_time_ns zero_ns;
+    rp_time_ns instant_ns; /* of the instant whose end the story has not heard yet */
+    const struct sim_story *story;
+    bool is_story_done, is_story_dropped, is_interrupted;
+    struct sim_result result;
+    uint64_t flush_number;
+    struct sim_flush *flushes;
+    struct sim_deletion *deletions;
+};
+
+/* world.c */
+char *sim_copy_text(const struct sim_world *world, const char *text, size_t length);
+void sim_world_see(struct sim_world *world, struct sim_pod *pod,
+                   const struct rp_observation *observation);
+RP_MUST_USE int sim_world_new_pod(struct sim_world *world, const struct sim_add_spec *spec,
+                                  struct sim_pod **pod_out);
+
+/* pod.c */
+RP_MUST_USE int sim_pod_place_config(struct sim_pod *pod);
+void sim_pod_new_address(struct sim_pod *pod);
+RP_MUST_USE int sim_pod_new_folder(struct sim_pod *pod);
+RP_MUST_USE int sim_pod_new_volume(struct sim_pod *pod);
+void sim_pod_keep_counters(struct sim_pod *pod);
+void sim_pod_thaw(struct sim_pod *pod);
+void sim_pod_boot_at(struct sim_pod *pod, rp_time_ns at_ns);
+void sim_pod_free(struct sim_pod *pod);
+void sim_pod_heal(struct sim_pod *pod); /* all faults of its own end */
+
+/* workload.c: the pod died; what it flushed is told. */
+void sim_workload_drop_all(struct sim_world *world);
+
+#endif
