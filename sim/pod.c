@@ -152,6 +152,7 @@ int sim_pod_place_config(struct sim_pod *pod)
         }
     }
     config->is_raft_bootstrap = pod->is_bootstrap;
+    config->voter_max = pod->world->spec.cluster.voter_max;
     return 0;
 }
 

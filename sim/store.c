@@ -380,3 +380,8 @@ int sim_store_damage(struct sim_store *store, struct rp_view path, enum sim_stor
     }
     return error;
 }
+
+void sim_store_set_owner(struct sim_store *store, void *owner)
+{
+    store->spec.owner = owner;
+}

@@ -13,6 +13,7 @@ struct sim_flush_spec {
     const char *database, *measurement;
     struct rp_view path; /* empty: named from database, measurement, time and number */
     bool is_sparse;
+    bool is_update; /* UpdateFile: the file changes under its name */
     /* Real files: names on the real disk, in order, with the base name each is flushed under. */
     const char *const *from_paths;
     const char *const *from_names;
@@ -47,6 +48,9 @@ struct sim_propose_wait {
     void (*done)(void *context, const struct sim_propose_result *result);
     void *context;
 };
+/* Any command, as that node would send it: applied when it leads, else forwarded. */
+void sim_workload_propose(struct sim_pod *pod, struct rp_view command,
+                          const struct sim_propose_wait *wait);
 /* DeleteFile through consensus, proposed by whichever node leads or forwards. */
 void sim_workload_delete(struct sim_world *world, struct rp_view path, struct rp_view reason,
                          const struct sim_propose_wait *wait);

@@ -8,6 +8,7 @@
 #include "protocol/panic.h"
 #include "protocol/table.h"
 #include "sim/body.h"
+#include "protocol/fetch_client.h"
 #include "sim/check.h"
 #include "sim/clock.h"
 #include "sim/consensus_ideal.h"
@@ -104,10 +105,14 @@ struct sim_world {
     const struct sim_story *story;
     bool is_story_done, is_story_dropped, is_interrupted;
     struct sim_result result;
-    uint64_t flush_number;
+    uint64_t flush_number; /* of files, in their names */
+    uint64_t flush_count;  /* of workloads */
     struct sim_flush *flushes;
-    struct sim_deletion *deletions;
 };
+
+/* world_spec.c: deep; cleared by sim_world_spec_clear, whatever is returned */
+RP_MUST_USE int sim_world_spec_copy(const struct sim_world_spec *source,
+                                    struct sim_world_spec *target);
 
 /* world.c */
 char *sim_copy_text(const struct sim_world *world, const char *text, size_t length);
@@ -115,6 +120,9 @@ void sim_world_see(struct sim_world *world, struct sim_pod *pod,
                    const struct rp_observation *observation);
 RP_MUST_USE int sim_world_new_pod(struct sim_world *world, const struct sim_add_spec *spec,
                                   struct sim_pod **pod_out);
+
+bool sim_world_has_holder(struct sim_world *world, const struct sim_truth_file *file);
+void sim_world_sum_up(struct sim_world *world);
 
 /* pod.c */
 RP_MUST_USE int sim_pod_place_config(struct sim_pod *pod);

@@ -1,0 +1,657 @@
+#include "sim/world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sim/alloc.h"
+#include "sim/world_internal.h"
+
+/* A world's birth and death, its pods, and what it says of itself. The run is in world_run.c. */
+
+char *sim_copy_text(const struct sim_world *world, const char *text, size_t length)
+{
+    char *copy = rp_allocate(&world->alloc, length + 1);
+    RP_ASSERT(copy != NULL);
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    return copy;
+}
+
+/* ---- Watching ------------------------------------------------------------------------------------- */
+
+static void on_event(void *context, rp_time_ns now_ns, enum sim_event_kind kind, uint64_t argument)
+{
+    struct sim_world *world = context;
+    sim_trace_event(world->trace, now_ns, kind, argument);
+}
+
+static void count_bytes(struct sim_world *world, const struct rp_observation *seen)
+{
+    if (seen->kind == RP_SEE_FETCH_END) {
+        world->result.bytes_hashed += seen->value2;
+        world->result.bytes_replicated += seen->value == RP_FETCH_OK ? seen->value2 : 0;
+    } else if (seen->kind == RP_SEE_FLUSH_QUEUED) {
+        world->result.bytes_hashed += (uint64_t)seen->size_bytes;
+    } else if (seen->kind == RP_SEE_PRESENT) {
+        world->result.bytes_hashed += seen->value2;
+    }
+}
+
+/* Truth first: the checkers compare with it. */
+void sim_world_see(struct sim_world *world, struct sim_pod *pod,
+                   const struct rp_observation *observation)
+{
+    sim_trace_observation(world->trace, sim_world_true_now(world), sim_pod_id(pod), observation);
+    sim_truth_observe(world->truth, pod, observation);
+    count_bytes(world, observation);
+    sim_checks_observe(world->checks, pod, observation);
+}
+
+static void on_visible(void *context, struct sim_store *store, struct rp_view path,
+                       struct rp_view sha256, const struct sim_content *content, bool is_by_node)
+{
+    struct sim_world *world = context;
+    struct sim_pod *pod = sim_store_owner(store);
+    sim_truth_visible(world->truth, pod, path, content);
+    sim_checks_visible(world->checks, pod, path, sha256, content, is_by_node);
+}
+
+static void on_vanished(void *context, struct sim_store *store, struct rp_view path,
+                        bool is_by_node)
+{
+    struct sim_world *world = context;
+    struct sim_pod *pod = sim_store_owner(store);
+    sim_truth_vanished(world->truth, pod, path);
+    sim_checks_vanished(world->checks, pod, path, is_by_node);
+}
+
+static void on_damaged(void *context, struct sim_store *store, struct rp_view path)
+{
+    struct sim_world *world = context;
+    struct sim_pod *pod = sim_store_owner(store);
+    sim_truth_visible(world->truth, pod, path, sim_store_content(store, path));
+    sim_checks_damaged(world->checks, pod, path);
+}
+
+/* ---- Birth ---------------------------------------------------------------------------------------- */
+
+#define TRACE_RING_BYTES ((size_t)4 << 20)
+
+static int make_parts(struct sim_world *world)
+{
+    const struct rp_alloc *alloc = &world->alloc;
+    const struct sim_world_spec *spec = &world->spec;
+    struct sim_event_watch watch = {world, on_event};
+    int error = sim_event_queue_new(alloc, &world->queue);
+    if (error == 0) {
+        sim_event_queue_watch(world->queue, &watch);
+        sim_event_queue_permute(world->queue, spec->shared_permutation_key);
+        error = sim_trace_new(alloc, TRACE_RING_BYTES, &world->trace);
+    }
+    if (error == 0) {
+        error = sim_bodies_new(alloc, SIM_BODY_CACHE_BYTES, &world->bodies);
+    }
+    if (error == 0) {
+        error = sim_dns_new(alloc, spec->seed, &world->dns);
+    }
+    if (error == 0) {
+        error = rp_entry_pool_new(alloc, &world->pool);
+    }
+    if (error == 0) {
+        error = sim_ideal_log_new(alloc, 0, &world->ideal_log);
+    }
+    if (error == 0) {
+        error = sim_truth_new(world, alloc, &world->truth);
+    }
+    return error == 0 ? sim_checks_new(world, alloc, &world->checks) : error;
+}
+
+static int make_net_and_disks(struct sim_world *world)
+{
+    const struct sim_world_spec *spec = &world->spec;
+    struct sim_net_spec net = {
+        .alloc = &world->alloc,
+        .queue = world->queue,
+        .trace = world->trace,
+        .dns = world->dns,
+        .seed = spec->seed,
+        .latency_ns = spec->network.latency_ns,
+        .bandwidth_bytes_per_s = spec->network.bandwidth_bytes_per_s,
+        .loss = spec->network.loss,
+    };
+    struct sim_disks_spec disks = {
+        .alloc = &world->alloc,
+        .queue = world->queue,
+        .bodies = world->bodies,
+        .trace = world->trace,
+        .seed = spec->seed,
+        .watch = {world, on_visible, on_vanished, on_damaged},
+    };
+    int error = sim_net_new(&net, &world->net);
+    return error != 0 ? error : sim_disks_new(&disks, &world->disks);
+}
+
+/* The whole second that the true wall clock shows at time 0 is the same in every run, so set-up has
+ * a length that depends on the size of the cluster only. */
+static rp_time_ns setup_length(const struct sim_cluster_spec *cluster)
+{
+    uint64_t nodes = (uint64_t)cluster->writer_count + cluster->reader_count +
+                     cluster->compactor_count;
+    uint64_t per_node_ms = cluster->consensus == SIM_CONSENSUS_RAFT ? 600 : 20;
+    return (10 + nodes * per_node_ms / 1000) * RP_NS_PER_S;
+}
+
+int sim_world_new(const struct sim_world_spec *spec, struct sim_world **world_out,
+                  char note_out[160])
+{
+    note_out[0] = '\0';
+    const struct rp_alloc *alloc = sim_libc_alloc();
+    struct sim_world *world = rp_allocate_zeroed(alloc, sizeof *world);
+    if (world == NULL) {
+        return RP_ERR_NOMEM;
+    }
+    world->alloc = *alloc;
+    int error = sim_world_spec_copy(spec, &world->spec);
+    if (error != 0) {
+        rp_release(alloc, world);
+        return error;
+    }
+    world->zero_ns = setup_length(&spec->cluster);
+    world->result.seed = spec->seed;
+    world->result.is_closing_short = spec->closing == SIM_CLOSING_SHORT;
+    sim_rng_init(&world->identities, spec->seed, "raft-ids", rp_view_make(NULL, 0), 0);
+    error = make_parts(world);
+    if (error == 0) {
+        error = make_net_and_disks(world);
+    }
+    if (error != 0) {
+        (void)snprintf(note_out, 160, "%s", rp_strerror(error));
+        sim_world_free(world);
+        return error;
+    }
+    *world_out = world;
+    return 0;
+}
+
+static void clear_result(struct sim_world *world)
+{
+    struct sim_result *result = &world->result;
+    for (size_t row = 0; row < result->violation_count; row += 1) {
+        free(result->violations[row].property);
+        free(result->violations[row].node);
+        free(result->violations[row].place);
+        free(result->violations[row].detail);
+    }
+    for (size_t row = 0; row < result->reached_count; row += 1) {
+        free(result->reached[row]);
+    }
+    for (size_t row = 0; row < result->metric_count; row += 1) {
+        free(result->metrics[row].name);
+    }
+    for (size_t row = 0; row < result->counters_count; row += 1) {
+        free(result->counters[row].node);
+    }
+    free(result->violations);
+    free(result->reached);
+    free(result->metrics);
+    free(result->counters);
+    free(result->error);
+    free(result->scenario);
+    free(result->params_json);
+    free(result->repeat);
+}
+
+static void drop_waits(struct sim_pod *pod)
+{
+    for (size_t row = 0; row < pod->wait_count; row += 1) {
+        pod->waits[row].done(pod->waits[row].context, RP_ERR_CANCELLED);
+    }
+    pod->wait_count = 0;
+}
+
+void sim_world_free(struct sim_world *world)
+{
+    if (world == NULL) {
+        return;
+    }
+    for (size_t index = 0; index < world->pod_count; index += 1) {
+        drop_waits(world->pods[index]);
+        sim_pod_kill(world->pods[index], false);
+    }
+    sim_workload_drop_all(world);
+    sim_checks_free(world->checks);
+    if (world->net != NULL) {
+        sim_net_free(world->net);
+    }
+    for (size_t index = 0; index < world->pod_count; index += 1) {
+        sim_pod_free(world->pods[index]);
+    }
+    rp_release(&world->alloc, world->pods);
+    sim_truth_free(world->truth);
+    sim_ideal_log_free(world->ideal_log);
+    rp_entry_pool_free(world->pool);
+    if (world->disks != NULL) {
+        sim_disks_free(world->disks);
+    }
+    sim_dns_free(world->dns);
+    sim_bodies_free(world->bodies);
+    sim_trace_free(world->trace);
+    sim_event_queue_free(world->queue);
+    clear_result(world);
+    sim_world_spec_clear(&world->spec);
+    struct rp_alloc alloc = world->alloc;
+    rp_release(&alloc, world);
+}
+
+/* ---- Pods ------------------------------------------------------------------------------------------ */
+
+struct sim_pod *sim_world_pod(struct sim_world *world, struct rp_view node_id)
+{
+    for (size_t index = 0; index < world->pod_count; index += 1) {
+        if (rp_view_equal(sim_pod_id(world->pods[index]), node_id)) {
+            return world->pods[index];
+        }
+    }
+    return NULL;
+}
+
+size_t sim_world_pod_count(const struct sim_world *world)
+{
+    return world->pod_count;
+}
+
+struct sim_pod *sim_world_pod_at(struct sim_world *world, size_t index)
+{
+    return world->pods[index];
+}
+
+/* The leader of the highest term among those that believe they lead. */
+struct sim_pod *sim_world_leader(struct sim_world *world)
+{
+    struct sim_pod *leader = NULL;
+    uint64_t highest_term = 0;
+    for (size_t index = 0; index < world->pod_count; index += 1) {
+        struct sim_pod *pod = world->pods[index];
+        if (pod->node == NULL || (pod->state != SIM_POD_UP && pod->state != SIM_POD_STOPPING)) {
+            continue;
+        }
+        struct rp_consensus_status status = pod->ports.consensus.status(pod->ports.consensus.state);
+        if (status.is_leader && (leader == NULL || status.term > highest_term)) {
+            leader = pod;
+            highest_term = status.term;
+        }
+    }
+    return leader;
+}
+
+struct sim_pod *sim_world_primary_writer(struct sim_world *world)
+{
+    for (size_t index = 0; index < world->pod_count; index += 1) {
+        struct sim_pod *pod = world->pods[index];
+        if (pod->state == SIM_POD_UP && strcmp(pod->role, "writer") == 0) {
+            return pod;
+        }
+    }
+    return NULL;
+}
+
+static const struct sim_node_spec *exception_of(const struct sim_world *world, const char *id)
+{
+    const struct sim_cluster_spec *cluster = &world->spec.cluster;
+    for (size_t row = 0; row < cluster->exception_count; row += 1) {
+        if (strcmp(cluster->exceptions[row].id, id) == 0) {
+            return &cluster->exceptions[row];
+        }
+    }
+    return NULL;
+}
+
+static uint64_t next_of_role(struct sim_world *world, const char *role)
+{
+    uint64_t count = 1;
+    for (;; count += 1) {
+        char id[64];
+        (void)snprintf(id, sizeof id, "%s-%llu", role, (unsigned long long)count);
+        if (sim_world_pod(world, rp_view_text(id)) == NULL) {
+            return count;
+        }
+    }
+}
+
+static void grow_pods(struct sim_world *world)
+{
+    if (world->pod_count < world->pod_max) {
+        return;
+    }
+    world->pod_max = world->pod_max == 0 ? 16 : world->pod_max * 2;
+    world->pods =
+        rp_resize(&world->alloc, world->pods, world->pod_max * sizeof(struct sim_pod *));
+    RP_ASSERT(world->pods != NULL);
+}
+
+static int fill_pod(struct sim_world *world, struct sim_pod *pod, const struct sim_add_spec *spec)
+{
+    const struct sim_node_spec *exception = exception_of(world, pod->id);
+    const struct rp_config *config = spec->config;
+    const char *zone = spec->zone;
+    pod->release = spec->has_release ? spec->release : world->spec.cluster.release;
+    if (exception != NULL) {
+        pod->release =
+            exception->has_release && !spec->has_release ? exception->release : pod->release;
+        config = config == NULL ? exception->config : config;
+        zone = zone == NULL ? exception->zone : zone;
+    }
+    pod->zone = sim_copy_text(world, zone == NULL ? "" : zone, zone == NULL ? 0 : strlen(zone));
+    int error =
+        rp_config_copy(config == NULL ? &world->spec.cluster.config : config, &pod->config);
+    if (error == 0) {
+        error = sim_net_site(world->net, sim_pod_id(pod), sim_pod_zone(pod), &pod->site);
+    }
+    if (error == 0) {
+        int64_t wall_base_ns = SIM_WALL_AT_ZERO_S * (int64_t)RP_NS_PER_S - (int64_t)world->zero_ns;
+        error = sim_clock_new(&world->alloc, world->queue, wall_base_ns, &pod->clock);
+    }
+    if (error == 0) {
+        sim_pod_new_address(pod);
+        error = sim_pod_new_volume(pod);
+    }
+    return error;
+}
+
+/* A pod on an empty volume that does not boot yet. */
+int sim_world_new_pod(struct sim_world *world, const struct sim_add_spec *spec,
+                      struct sim_pod **pod_out)
+{
+    char id[64];
+    if (spec->id != NULL && sim_world_pod(world, rp_view_text(spec->id)) != NULL) {
+        return RP_ERR_INVALID;
+    }
+    if (spec->id == NULL) {
+        (void)snprintf(id, sizeof id, "%s-%llu", spec->role,
+                       (unsigned long long)next_of_role(world, spec->role));
+    }
+    struct sim_pod *pod = rp_allocate_zeroed(&world->alloc, sizeof *pod);
+    if (pod == NULL) {
+        return RP_ERR_NOMEM;
+    }
+    const char *name = spec->id != NULL ? spec->id : id;
+    pod->world = world;
+    pod->number = world->pod_count;
+    pod->id = sim_copy_text(world, name, strlen(name));
+    pod->role = sim_copy_text(world, spec->role, strlen(spec->role));
+    grow_pods(world);
+    world->pods[world->pod_count++] = pod;
+    int error = fill_pod(world, pod, spec);
+    sim_truth_pod_added(world->truth, pod);
+    *pod_out = pod;
+    return error; /* a pod that could not be filled stays down and is freed with the world */
+}
+
+int sim_world_add(struct sim_world *world, const struct sim_add_spec *spec,
+                  struct sim_pod **pod_out)
+{
+    int error = sim_world_new_pod(world, spec, pod_out);
+    if (error == 0) {
+        sim_pod_boot_at(*pod_out, 0);
+    }
+    return error;
+}
+
+/* ---- Time and access --------------------------------------------------------------------------------- */
+
+rp_time_ns sim_world_true_now(const struct sim_world *world)
+{
+    return sim_event_queue_now(world->queue);
+}
+
+rp_time_ns sim_world_now(const struct sim_world *world)
+{
+    rp_time_ns now_ns = sim_world_true_now(world);
+    return now_ns > world->zero_ns ? now_ns - world->zero_ns : 0;
+}
+
+double sim_world_seconds(const struct sim_world *world, rp_time_ns true_ns)
+{
+    return true_ns >= world->zero_ns ? (double)(true_ns - world->zero_ns) / 1e9
+                                     : -(double)(world->zero_ns - true_ns) / 1e9;
+}
+
+sim_event sim_world_at(struct sim_world *world, rp_time_ns at_ns, sim_event_fn run, void *context,
+                       uint64_t argument)
+{
+    rp_time_ns true_ns = at_ns > RP_TIME_NEVER - world->zero_ns ? RP_TIME_NEVER - 1
+                                                                : at_ns + world->zero_ns;
+    return sim_event_queue_add(world->queue, true_ns, SIM_EVENT_STORY, run, context, argument);
+}
+
+void sim_world_cancel(struct sim_world *world, sim_event event)
+{
+    (void)sim_event_queue_cancel(world->queue, event);
+}
+
+uint64_t sim_world_seed(const struct sim_world *world)
+{
+    return world->spec.seed;
+}
+
+const struct sim_world_spec *sim_world_spec(const struct sim_world *world)
+{
+    return &world->spec;
+}
+
+struct sim_truth *sim_world_truth(struct sim_world *world)
+{
+    return world->truth;
+}
+
+struct sim_checks *sim_world_checks(struct sim_world *world)
+{
+    return world->checks;
+}
+
+struct sim_net *sim_world_net(struct sim_world *world)
+{
+    return world->net;
+}
+
+struct sim_bodies *sim_world_bodies(struct sim_world *world)
+{
+    return world->bodies;
+}
+
+struct sim_trace *sim_world_trace(struct sim_world *world)
+{
+    return world->trace;
+}
+
+struct sim_result *sim_world_result(struct sim_world *world)
+{
+    return &world->result;
+}
+
+size_t sim_world_manifest(struct sim_world *world, size_t from, struct sim_manifest_row *rows_out,
+                          size_t max)
+{
+    const struct sim_truth_file *files[64];
+    size_t count = 0;
+    while (count < max) {
+        size_t wanted = max - count < 64 ? max - count : 64;
+        size_t got = sim_truth_page(world->truth, from + count, files, wanted);
+        for (size_t row = 0; row < got; row += 1) {
+            rows_out[count + row] = (struct sim_manifest_row){
+                .path = files[row]->path,
+                .sha256 = files[row]->sha256,
+                .origin_node_id = files[row]->origin_node_id,
+                .size_bytes = files[row]->size_bytes,
+                .lsn = files[row]->lsn,
+            };
+        }
+        count += got;
+        if (got < wanted) {
+            break;
+        }
+    }
+    return count;
+}
+
+/* ---- Verdicts and samples ------------------------------------------------------------------------------ */
+
+/* The result's texts are libc's: they are handed out with it. */
+static char *copy_libc(const char *text, size_t length)
+{
+    char *copy = malloc(length + 1);
+    RP_ASSERT(copy != NULL);
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    return copy;
+}
+
+static bool is_repeat(const struct sim_violation *known, const char *property,
+                      struct rp_view node_id, const char *place)
+{
+    return strcmp(known->property, property) == 0 && strcmp(known->place, place) == 0 &&
+           rp_view_equal(rp_view_text(known->node), node_id);
+}
+
+void sim_world_fail(struct sim_world *world, const char *property, struct rp_view node_id,
+                    const char *place, const char *detail)
+{
+    struct sim_result *result = &world->result;
+    for (size_t row = 0; row < result->violation_count; row += 1) {
+        bool is_check = strcmp(property, "scenario-check") == 0;
+        if (is_repeat(&result->violations[row], property, node_id, place) &&
+            (!is_check || strcmp(result->violations[row].detail, detail) == 0)) {
+            return;
+        }
+    }
+    struct sim_violation *grown = realloc(
+        result->violations, (result->violation_count + 1) * sizeof *result->violations);
+    RP_ASSERT(grown != NULL);
+    result->violations = grown;
+    result->violations[result->violation_count++] = (struct sim_violation){
+        .property = copy_libc(property, strlen(property)),
+        .time_ns = sim_world_now(world),
+        .node = copy_libc((const char *)node_id.bytes, node_id.length_bytes),
+        .place = copy_libc(place, strlen(place)),
+        .detail = copy_libc(detail, strlen(detail)),
+    };
+    sim_trace_note(world->trace, "violation", property, strlen(property));
+}
+
+void sim_world_violate(struct sim_world *world, const char *property, struct sim_pod *pod,
+                       const char *place, const char *detail)
+{
+    sim_world_fail(world, property, pod == NULL ? rp_view_text("") : sim_pod_id(pod), place,
+                   detail);
+}
+
+void sim_world_metric(struct sim_world *world, const char *name, double value)
+{
+    struct sim_result *result = &world->result;
+    struct sim_metric_summary *metric = NULL;
+    for (size_t row = 0; row < result->metric_count && metric == NULL; row += 1) {
+        metric = strcmp(result->metrics[row].name, name) == 0 ? &result->metrics[row] : NULL;
+    }
+    if (metric == NULL) {
+        struct sim_metric_summary *grown =
+            realloc(result->metrics, (result->metric_count + 1) * sizeof *result->metrics);
+        RP_ASSERT(grown != NULL);
+        result->metrics = grown;
+        metric = &result->metrics[result->metric_count++];
+        *metric = (struct sim_metric_summary){.name = copy_libc(name, strlen(name)), .max = value};
+    }
+    metric->count += 1;
+    metric->last = value;
+    metric->max = value > metric->max ? value : metric->max;
+}
+
+void sim_world_reached(struct sim_world *world, const char *name)
+{
+    struct sim_result *result = &world->result;
+    for (size_t row = 0; row < result->reached_count; row += 1) {
+        if (strcmp(result->reached[row], name) == 0) {
+            return;
+        }
+    }
+    char **grown = realloc(result->reached, (result->reached_count + 1) * sizeof(char *));
+    RP_ASSERT(grown != NULL);
+    result->reached = grown;
+    result->reached[result->reached_count++] = copy_libc(name, strlen(name));
+}
+
+int sim_world_write_lag_csv(struct sim_world *world, FILE *file)
+{
+    struct sim_lag_sample *samples = NULL;
+    size_t count = 0;
+    int error = sim_truth_lag(world->truth, &samples, &count);
+    if (error == 0) {
+        (void)sim_lag_summarize(samples, count);
+        error = sim_lag_write_csv(samples, count, file);
+    }
+    return error;
+}
+
+/* ---- Settled? ------------------------------------------------------------------------------------------ */
+
+static bool pod_is_settled(struct sim_pod *pod)
+{
+    if (pod->state == SIM_POD_DOWN || pod->is_frozen) {
+        return true;
+    }
+    if (pod->missing_count != 0 || pod->state != SIM_POD_UP) {
+        return false;
+    }
+    struct rp_node_inspection inspection;
+    rp_node_inspect(pod->node, &inspection);
+    return inspection.is_idle;
+}
+
+bool sim_world_is_settled(struct sim_world *world)
+{
+    for (size_t index = 0; index < world->pod_count; index += 1) {
+        if (!pod_is_settled(world->pods[index])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool sim_world_has_holder(struct sim_world *world, const struct sim_truth_file *file)
+{
+    for (size_t index = 0; index < world->pod_count; index += 1) {
+        struct sim_pod *pod = world->pods[index];
+        if (sim_pod_is_up(pod) && sim_truth_holds(world->truth, pod, file)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void sim_world_unsettled_text(struct sim_world *world, char *text_out, size_t text_bytes)
+{
+    size_t used = 0;
+    text_out[0] = '\0';
+    for (size_t index = 0; index < world->pod_count && used + 1 < text_bytes; index += 1) {
+        struct sim_pod *pod = world->pods[index];
+        if (pod_is_settled(pod)) {
+            continue;
+        }
+        const struct sim_truth_file *files[3];
+        size_t count = sim_truth_missing(world->truth, pod, files, 3);
+        int written = snprintf(text_out + used, text_bytes - used, "%s%s: %llu missing",
+                               used == 0 ? "" : "; ", pod->id,
+                               (unsigned long long)pod->missing_count);
+        used += written < 0 ? 0 : (size_t)written;
+        for (size_t row = 0; row < count && used + 1 < text_bytes; row += 1) {
+            written = snprintf(text_out + used, text_bytes - used, "%s%.*s%s",
+                               row == 0 ? " (" : ", ", (int)files[row]->path.length_bytes,
+                               (const char *)files[row]->path.bytes,
+                               sim_world_has_holder(world, files[row]) ? "" : " without a holder");
+            used += written < 0 ? 0 : (size_t)written;
+        }
+        if (count > 0 && used + 1 < text_bytes) {
+            written = snprintf(text_out + used, text_bytes - used, ")");
+            used += written < 0 ? 0 : (size_t)written;
+        }
+    }
+}
