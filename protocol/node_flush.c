@@ -1,3 +1,4 @@
+#include "protocol/command_decode.h"
 #include "protocol/node_internal.h"
 #include "protocol/node_present.h"
 #include "protocol/path.h"
@@ -56,9 +57,8 @@ static void see_queued(struct node_flush *flush, int error)
     node_see(flush->node, &seen);
 }
 
-static void queue_registration(struct node_flush *flush)
+static struct rp_file_record record_of(const struct node_flush *flush)
 {
-    struct rp_node *node = flush->node;
     const struct rp_flush_request *request = flush->request;
     struct rp_file_record record = {
         .path = request->path,
@@ -67,9 +67,17 @@ static void queue_registration(struct node_flush *flush)
         .database = request->database,
         .measurement = request->measurement,
         .partition_time = request->partition_time,
-        .origin_node_id = node_id(node),
+        .origin_node_id = node_id(flush->node),
         .tier = rp_view_text("hot"),
     };
+    return record;
+}
+
+static void queue_registration(struct node_flush *flush)
+{
+    struct rp_node *node = flush->node;
+    const struct rp_flush_request *request = flush->request;
+    struct rp_file_record record = record_of(flush);
     struct rp_registrar_event event = {
         .kind = RP_REGISTRAR_EV_FLUSHED,
         .now_ns = node_now(node),
@@ -106,6 +114,18 @@ static void give_up(struct node_flush *flush, int error)
                                     node_call_begin(&flush->call, on_discarded), writer);
 }
 
+/* Hashed on its way in; out of memory only costs a hash when it is next looked at. */
+static void note_presence(struct node_flush *flush)
+{
+    struct rp_node *node = flush->node;
+    struct rp_file_record record = record_of(flush);
+    const struct rp_file_entry *entry = NULL;
+    if (rp_file_entry_new(node->ports.alloc, &record, 0, &entry) == 0) {
+        node_presence_published(node, entry, &flush->call.request.stat);
+        rp_file_entry_release(entry);
+    }
+}
+
 static void on_published(void *owner, int error)
 {
     struct node_flush *flush = owner;
@@ -114,17 +134,12 @@ static void on_published(void *owner, int error)
         finish(flush, error);
         return;
     }
-    struct rp_file_entry stored = {
+    note_presence(flush);
+    struct rp_observation seen = {
+        .kind = RP_SEE_PUBLISHED,
         .path = flush->request->path,
         .sha256 = rp_view_make(flush->request->sha256, RP_SHA256_HEX),
         .size_bytes = (int64_t)flush->request->size_bytes,
-    };
-    node_presence_published(flush->node, &stored, &flush->call.request.stat);
-    struct rp_observation seen = {
-        .kind = RP_SEE_PUBLISHED,
-        .path = stored.path,
-        .sha256 = stored.sha256,
-        .size_bytes = stored.size_bytes,
         .value = 1, /* an own flush */
     };
     node_see(flush->node, &seen);

@@ -18,6 +18,7 @@ static void see(struct node_check *check, bool is_present, bool is_damaged)
         .size_bytes = entry->size_bytes,
         .lsn = entry->lsn,
         .value = is_damaged ? 1 : 0,
+        .value2 = check->offset_bytes, /* hashed for this verdict */
     };
     node_see(check->node, &seen);
 }
@@ -126,6 +127,7 @@ void node_check_begin(struct node_check *check, const struct rp_file_entry *entr
 {
     check->entry = entry;
     check->is_cancelled = false;
+    check->offset_bytes = 0;
     const struct rp_store_port *store = &check->node->ports.store;
     store->stat(store->state, node_call_begin(&check->call, on_stated), entry->path);
 }

@@ -117,7 +117,9 @@ static void on_catchup_timer(void *context)
 
 void node_walk_start(struct rp_node *node)
 {
-    rp_readiness_start(node->readiness, node->config.is_replication_enabled);
+    /* behaviour.md 11: a gate without a walk would be shut for ever. */
+    rp_readiness_start(node->readiness, node->config.is_replication_enabled &&
+                                            node->config.is_replication_catchup_enabled);
     struct rp_catchup_event event = {.kind = RP_CATCHUP_EV_START};
     step(node, &event);
 }

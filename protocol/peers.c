@@ -251,10 +251,12 @@ bool rp_peers_heartbeat(struct rp_peers *peers, struct rp_view id, struct rp_vie
     return true;
 }
 
+/* A node that said it leaves is believed until it joins again or speaks up itself. */
 static void pass_check(struct rp_peers *peers, struct slot *slot)
 {
     slot->peer.failed_check_count = 0;
-    if (slot->peer.state != RP_PEER_HEALTHY && slot->peer.state != RP_PEER_JOINING) {
+    if (slot->peer.state != RP_PEER_HEALTHY && slot->peer.state != RP_PEER_JOINING &&
+        slot->peer.state != RP_PEER_LEAVING) {
         set_state(peers, slot, RP_PEER_HEALTHY);
         tell(peers, slot, RP_PEER_RECOVERED);
     }

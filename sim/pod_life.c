@@ -105,7 +105,8 @@ static void receive_message(void *context, struct rp_view from_address, sim_site
     (void)from_address;
     (void)from;
     if (pod->raft != NULL && chunk.block != NULL && chunk.block->kind == &MESSAGE_BLOCK) {
-        const struct message_block *holder = (const struct message_block *)(const void *)chunk.block;
+        const struct message_block *holder =
+            (const struct message_block *)(const void *)chunk.block;
         sim_consensus_raft_deliver(pod->raft, holder->message, true);
     }
 }
@@ -348,9 +349,8 @@ static void boot(void *context, uint64_t argument)
         error = make_node(pod, note);
     }
     if (error == 0) {
-        error = sim_dns_set(world->dns, pod->life_began_ns,
-                            rp_view_text(world->spec.cluster.name), sim_pod_id(pod),
-                            rp_view_text(pod->host));
+        error = sim_dns_set(world->dns, pod->life_began_ns, rp_view_text(world->spec.cluster.name),
+                            sim_pod_id(pod), rp_view_text(pod->host));
     }
     if (error != 0) {
         fail_boot(pod, note);
@@ -367,8 +367,8 @@ static void boot(void *context, uint64_t argument)
 void sim_pod_boot_at(struct sim_pod *pod, rp_time_ns at_ns)
 {
     if (pod->boot_event == 0 && pod->state == SIM_POD_DOWN) {
-        pod->boot_event = sim_event_queue_add(pod->world->queue, at_ns, SIM_EVENT_POD, boot, pod,
-                                              pod->number);
+        pod->boot_event =
+            sim_event_queue_add(pod->world->queue, at_ns, SIM_EVENT_POD, boot, pod, pod->number);
     }
 }
 
@@ -392,8 +392,8 @@ static void on_node_stopped(void *context)
 {
     struct sim_pod *pod = context;
     pod->is_stopped = true;
-    pod->life_event = sim_event_queue_add(pod->world->queue, 0, SIM_EVENT_POD, end_stopped, pod,
-                                          pod->number);
+    pod->life_event =
+        sim_event_queue_add(pod->world->queue, 0, SIM_EVENT_POD, end_stopped, pod, pod->number);
 }
 
 static void on_grace_over(void *context, uint64_t argument)

@@ -283,7 +283,8 @@ static int64_t stamp(const struct sim_store *store)
 }
 
 /* Moves the staged content under the final name; the staging object is gone afterwards. */
-static int publish(struct sim_store *store, struct store_stage *stage)
+static int publish(struct sim_store *store, struct store_stage *stage,
+                   struct rp_store_stat *stat_out)
 {
     struct store_object *object = store_object_new(store_alloc(store), store->disks->spec.bodies);
     if (object == NULL) {
@@ -297,6 +298,14 @@ static int publish(struct sim_store *store, struct store_stage *stage)
     struct rp_view path = rp_view_make(stage->text, stage->path_bytes);
     struct rp_view sha256 = rp_view_make(stage->text + stage->path_bytes, stage->sha256_bytes);
     int error = store_show(store, path, sha256, object, true);
+    if (error == 0) {
+        *stat_out = (struct rp_store_stat){
+            .is_present = true,
+            .size_bytes = object->content.length_bytes,
+            .identity = object->identity,
+            .mtime_unix_ns = object->mtime_unix_ns,
+        };
+    }
     store_stage_free(store, stage);
     return error;
 }
@@ -310,9 +319,10 @@ static int apply_stage_publish(struct sim_store *store, struct store_op *op)
     struct store_stage *stage = handle->stage;
     handle_close(store, handle);
     if (fails(store, store->faults.sync_error)) {
+        store_stage_free(store, stage); /* the writer is gone, whatever the result */
         return RP_ERR_IO;
     }
-    return publish(store, stage);
+    return publish(store, stage, &op->request->stat);
 }
 
 static int apply_stage_discard(struct sim_store *store, struct store_op *op)

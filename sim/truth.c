@@ -10,8 +10,8 @@ struct file_record {
     uint64_t *holder_bits;      /* owned */
     uint64_t *sampled_bits;     /* owned: whose lag for this version was taken */
     size_t word_count;
-    uint64_t origin_pod;        /* number, or UINT64_MAX */
-    char text[];                /* path */
+    uint64_t origin_pod; /* number, or UINT64_MAX */
+    char text[];         /* path */
 };
 
 struct version_record {
@@ -26,8 +26,8 @@ struct sim_truth {
     struct rp_table versions; /* key -> version_record */
     struct rp_table files;    /* path -> file_record, in order of first commit */
     size_t registered_count;
-    uint64_t last_index; /* of the last command taken over */
-    uint64_t last_pod;   /* whose callbacks of that index are taken */
+    uint64_t last_index;         /* of the last command taken over */
+    uint64_t last_pod;           /* whose callbacks of that index are taken */
     struct file_record **sorted; /* owned; files in path order, valid while !is_unsorted */
     size_t sorted_count;
     bool is_unsorted;
@@ -134,8 +134,7 @@ const struct sim_version *sim_truth_version(const struct sim_truth *truth, struc
     if (!make_key(path, sha256, text, &text_bytes)) {
         return NULL;
     }
-    struct version_record *record =
-        rp_table_get(&truth->versions, rp_view_make(text, text_bytes));
+    struct version_record *record = rp_table_get(&truth->versions, rp_view_make(text, text_bytes));
     return record == NULL ? NULL : &record->version;
 }
 
@@ -226,8 +225,7 @@ static void recount(struct sim_truth *truth, struct file_record *record, bool wa
         uint64_t number = sim_pod_number(pod);
         bool was_holder = bit(record->holder_bits, record->word_count, number);
         pod->missing_count -= was_registered && !was_holder;
-        bool is_holder =
-            shows(record, sim_store_content(sim_pod_store(pod), record->file.path));
+        bool is_holder = shows(record, sim_store_content(sim_pod_store(pod), record->file.path));
         grow_bits(truth, record, number);
         record->holder_bits[number / 64] &= ~(UINT64_C(1) << (number % 64));
         record->holder_bits[number / 64] |= (uint64_t)is_holder << (number % 64);
@@ -314,8 +312,8 @@ static void on_deleted(struct sim_truth *truth, const struct rp_observation *see
 void sim_truth_observe(struct sim_truth *truth, struct sim_pod *pod,
                        const struct rp_observation *observation)
 {
-    bool is_file = observation->kind == RP_SEE_FILE_REGISTERED ||
-                   observation->kind == RP_SEE_FILE_DELETED;
+    bool is_file =
+        observation->kind == RP_SEE_FILE_REGISTERED || observation->kind == RP_SEE_FILE_DELETED;
     if (!is_file || observation->value < truth->last_index) {
         return;
     }
@@ -368,8 +366,7 @@ void sim_truth_volume_lost(struct sim_truth *truth, struct sim_pod *pod)
     look_again(truth, pod);
 }
 
-void sim_truth_volumes_swapped(struct sim_truth *truth, struct sim_pod *left,
-                               struct sim_pod *right)
+void sim_truth_volumes_swapped(struct sim_truth *truth, struct sim_pod *left, struct sim_pod *right)
 {
     look_again(truth, left);
     look_again(truth, right);

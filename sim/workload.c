@@ -83,8 +83,8 @@ static void end_flush(struct sim_flush *flush, int error)
     }
     flush->is_told = true;
     flush->error = error;
-    flush->event = sim_event_queue_add(flush->world->queue, 0, SIM_EVENT_WORKLOAD, tell, flush,
-                                       flush->number);
+    flush->event =
+        sim_event_queue_add(flush->world->queue, 0, SIM_EVENT_WORKLOAD, tell, flush, flush->number);
 }
 
 /* ---- One file --------------------------------------------------------------------------------------- */
@@ -131,9 +131,9 @@ static void on_flushed(struct rp_flush_request *request, int error)
         return;
     }
     rp_time_ns pause_ns = sim_rng_range(&flush->rng, flush->every_ns);
-    flush->event = sim_event_queue_add(flush->world->queue,
-                                       sim_world_true_now(flush->world) + pause_ns,
-                                       SIM_EVENT_WORKLOAD, resume, flush, flush->number);
+    flush->event =
+        sim_event_queue_add(flush->world->queue, sim_world_true_now(flush->world) + pause_ns,
+                            SIM_EVENT_WORKLOAD, resume, flush, flush->number);
 }
 
 /* "db/cpu/2026/04/11/16/writer-1-000042.parquet": the hour is the wall clock's of the node. */
@@ -331,8 +331,8 @@ int sim_workload_flush(struct sim_pod *pod, const struct sim_flush_spec *spec,
         end_flush(flush, 0);
         return 0;
     }
-    flush->event = sim_event_queue_add(pod->world->queue, 0, SIM_EVENT_WORKLOAD, resume, flush,
-                                       flush->number);
+    flush->event =
+        sim_event_queue_add(pod->world->queue, 0, SIM_EVENT_WORKLOAD, resume, flush, flush->number);
     return 0;
 }
 

@@ -135,8 +135,8 @@ static int make_net_and_disks(struct sim_world *world)
  * a length that depends on the size of the cluster only. */
 static rp_time_ns setup_length(const struct sim_cluster_spec *cluster)
 {
-    uint64_t nodes = (uint64_t)cluster->writer_count + cluster->reader_count +
-                     cluster->compactor_count;
+    uint64_t nodes =
+        (uint64_t)cluster->writer_count + cluster->reader_count + cluster->compactor_count;
     uint64_t per_node_ms = cluster->consensus == SIM_CONSENSUS_RAFT ? 600 : 20;
     return (10 + nodes * per_node_ms / 1000) * RP_NS_PER_S;
 }
@@ -324,8 +324,7 @@ static void grow_pods(struct sim_world *world)
         return;
     }
     world->pod_max = world->pod_max == 0 ? 16 : world->pod_max * 2;
-    world->pods =
-        rp_resize(&world->alloc, world->pods, world->pod_max * sizeof(struct sim_pod *));
+    world->pods = rp_resize(&world->alloc, world->pods, world->pod_max * sizeof(struct sim_pod *));
     RP_ASSERT(world->pods != NULL);
 }
 
@@ -342,8 +341,7 @@ static int fill_pod(struct sim_world *world, struct sim_pod *pod, const struct s
         zone = zone == NULL ? exception->zone : zone;
     }
     pod->zone = sim_copy_text(world, zone == NULL ? "" : zone, zone == NULL ? 0 : strlen(zone));
-    int error =
-        rp_config_copy(config == NULL ? &world->spec.cluster.config : config, &pod->config);
+    int error = rp_config_copy(config == NULL ? &world->spec.cluster.config : config, &pod->config);
     if (error == 0) {
         error = sim_net_site(world->net, sim_pod_id(pod), sim_pod_zone(pod), &pod->site);
     }
@@ -419,8 +417,8 @@ double sim_world_seconds(const struct sim_world *world, rp_time_ns true_ns)
 sim_event sim_world_at(struct sim_world *world, rp_time_ns at_ns, sim_event_fn run, void *context,
                        uint64_t argument)
 {
-    rp_time_ns true_ns = at_ns > RP_TIME_NEVER - world->zero_ns ? RP_TIME_NEVER - 1
-                                                                : at_ns + world->zero_ns;
+    rp_time_ns true_ns =
+        at_ns > RP_TIME_NEVER - world->zero_ns ? RP_TIME_NEVER - 1 : at_ns + world->zero_ns;
     return sim_event_queue_add(world->queue, true_ns, SIM_EVENT_STORY, run, context, argument);
 }
 
@@ -524,8 +522,8 @@ void sim_world_fail(struct sim_world *world, const char *property, struct rp_vie
             return;
         }
     }
-    struct sim_violation *grown = realloc(
-        result->violations, (result->violation_count + 1) * sizeof *result->violations);
+    struct sim_violation *grown =
+        realloc(result->violations, (result->violation_count + 1) * sizeof *result->violations);
     RP_ASSERT(grown != NULL);
     result->violations = grown;
     result->violations[result->violation_count++] = (struct sim_violation){
@@ -577,6 +575,12 @@ void sim_world_reached(struct sim_world *world, const char *name)
     RP_ASSERT(grown != NULL);
     result->reached = grown;
     result->reached[result->reached_count++] = copy_libc(name, strlen(name));
+}
+
+void sim_world_log(struct sim_world *world, struct rp_view node_id, const char *text)
+{
+    sim_trace_note(world->trace, "log-of", node_id.bytes, node_id.length_bytes);
+    sim_trace_note(world->trace, "log", text, strlen(text));
 }
 
 int sim_world_write_lag_csv(struct sim_world *world, FILE *file)
@@ -638,15 +642,15 @@ void sim_world_unsettled_text(struct sim_world *world, char *text_out, size_t te
         }
         const struct sim_truth_file *files[3];
         size_t count = sim_truth_missing(world->truth, pod, files, 3);
-        int written = snprintf(text_out + used, text_bytes - used, "%s%s: %llu missing",
-                               used == 0 ? "" : "; ", pod->id,
-                               (unsigned long long)pod->missing_count);
+        int written =
+            snprintf(text_out + used, text_bytes - used, "%s%s: %llu missing",
+                     used == 0 ? "" : "; ", pod->id, (unsigned long long)pod->missing_count);
         used += written < 0 ? 0 : (size_t)written;
         for (size_t row = 0; row < count && used + 1 < text_bytes; row += 1) {
-            written = snprintf(text_out + used, text_bytes - used, "%s%.*s%s",
-                               row == 0 ? " (" : ", ", (int)files[row]->path.length_bytes,
-                               (const char *)files[row]->path.bytes,
-                               sim_world_has_holder(world, files[row]) ? "" : " without a holder");
+            written =
+                snprintf(text_out + used, text_bytes - used, "%s%.*s%s", row == 0 ? " (" : ", ",
+                         (int)files[row]->path.length_bytes, (const char *)files[row]->path.bytes,
+                         sim_world_has_holder(world, files[row]) ? "" : " without a holder");
             used += written < 0 ? 0 : (size_t)written;
         }
         if (count > 0 && used + 1 < text_bytes) {

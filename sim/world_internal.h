@@ -24,12 +24,7 @@
 /* Saturday, 11 April 2026, 16:00:00 UTC: what the true wall clock shows at time 0. */
 #define SIM_WALL_AT_ZERO_S INT64_C(1775923200)
 
-enum sim_phase {
-    SIM_PHASE_SETUP,
-    SIM_PHASE_STORY,
-    SIM_PHASE_CLOSING,
-    SIM_PHASE_OVER
-};
+enum sim_phase { SIM_PHASE_SETUP, SIM_PHASE_STORY, SIM_PHASE_CLOSING, SIM_PHASE_OVER };
 
 /* How long a CPU of the cost model hashes; disks charge it when bytes are staged. */
 #define SIM_HASH_BYTES_PER_S UINT64_C(1750000000)
@@ -71,7 +66,7 @@ struct sim_pod {
     struct sim_consensus_raft *raft;
     struct sim_consensus_ideal *ideal;
     struct rp_node *node;
-    bool is_stopped; /* the node's stop completed; the pod ends it from an event */
+    bool is_stopped;        /* the node's stop completed; the pod ends it from an event */
     struct sim_wait *waits; /* owned array: whoever awaits the end of this life */
     size_t wait_count;
     struct sim_flush *flushes; /* workloads that run on it */

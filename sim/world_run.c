@@ -172,8 +172,8 @@ static void run_story(struct sim_world *world)
 
 /* ---- Closing -------------------------------------------------------------------------------------------------- */
 
-#define REST_POLL_NS  RP_NS_PER_S
-#define REST_BOUND_NS (40 * 60 * RP_NS_PER_S)
+#define REST_POLL_NS   RP_NS_PER_S
+#define REST_BOUND_NS  (40 * 60 * RP_NS_PER_S)
 #define READY_BOUND_NS (5 * 60 * RP_NS_PER_S)
 
 static void heal_all(struct sim_world *world)
