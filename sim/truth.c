@@ -317,11 +317,14 @@ void sim_truth_observe(struct sim_truth *truth, struct sim_pod *pod,
     if (!is_file || observation->value < truth->last_index) {
         return;
     }
-    if (observation->value == truth->last_index && truth->last_pod != sim_pod_number(pod)) {
+    bool is_source =
+        truth->last_pod == sim_pod_number(pod) && truth->last_life == sim_pod_life(pod);
+    if (observation->value == truth->last_index && !is_source) {
         return;
     }
     truth->last_index = observation->value;
     truth->last_pod = sim_pod_number(pod);
+    truth->last_life = sim_pod_life(pod);
     if (observation->kind == RP_SEE_FILE_REGISTERED) {
         on_registered(truth, observation);
     } else {
