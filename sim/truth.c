@@ -26,8 +26,9 @@ struct sim_truth {
     struct rp_table versions; /* key -> version_record */
     struct rp_table files;    /* path -> file_record, in order of first commit */
     size_t registered_count;
-    uint64_t last_index;         /* of the last command taken over */
-    uint64_t last_pod;           /* whose callbacks of that index are taken */
+    uint64_t last_index; /* of the last command taken over */
+    /* Whose callbacks of that index are taken, and in which life: a restart replays the log. */
+    uint64_t last_pod, last_life;
     struct file_record **sorted; /* owned; files in path order, valid while !is_unsorted */
     size_t sorted_count;
     bool is_unsorted;
