@@ -103,6 +103,11 @@ int64_t sim_pod_wall_s(const struct sim_pod *pod)
     return seconds - (wall_ns % (int64_t)RP_NS_PER_S < 0);
 }
 
+const struct rp_config *sim_pod_config(const struct sim_pod *pod)
+{
+    return &pod->config;
+}
+
 uint64_t sim_pod_event_count(const struct sim_pod *pod)
 {
     return pod->event_count;
