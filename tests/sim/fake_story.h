@@ -1,0 +1,35 @@
+/* Pieces of stories for tests of the checkers: what an honest node shows, step by step. They keep the
+ * counters that the fake nodes report in step. */
+#ifndef REPLISIM_TESTS_SIM_FAKE_STORY_H
+#define REPLISIM_TESTS_SIM_FAKE_STORY_H
+
+#include "tests/sim/fake_cluster.h"
+
+void story_announce(struct sim_world *world, int pod, const struct fake_file *file);
+void story_pull_begin(struct sim_world *world, int pod, const struct fake_file *file);
+void story_attempt(struct sim_world *world, int pod, const struct fake_file *file, uint64_t number);
+void story_try_peer(struct sim_world *world, int pod, const struct fake_file *file,
+                    const char *peer, uint64_t number, enum rp_fetch_outcome outcome);
+void story_pull_end(struct sim_world *world, int pod, const struct fake_file *file,
+                    enum rp_pull_outcome outcome, uint64_t attempts);
+/* From the fetch that went well to the outcome. */
+void story_finish_pull(struct sim_world *world, int pod, const struct fake_file *file,
+                       uint64_t attempts);
+/* From announcement to outcome, at the first try. */
+void story_pull(struct sim_world *world, int pod, const struct fake_file *file);
+/* A file that the writer flushed and queued for registration. */
+const struct fake_file *story_flush(struct sim_world *world, const char *path);
+/* And that was registered. */
+const struct fake_file *story_flushed(struct sim_world *world, const char *path);
+void story_become_ready(struct sim_world *world, int pod);
+void story_all_ready(struct sim_world *world);
+/* Checks at rest, quiescence reached. */
+void story_rest(struct sim_world *world);
+/* An orderly stop that takes so long. */
+void story_stop(struct sim_world *world, int number, rp_time_ns duration_ns);
+void story_crash(struct sim_world *world, int number);
+void story_stop_all(struct sim_world *world);
+/* Leaves a staging object on the disk. */
+void story_stage_one(struct sim_world *world, int number);
+
+#endif

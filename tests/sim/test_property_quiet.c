@@ -1,0 +1,224 @@
+/* Honest stories, in which all checkers must be silent. */
+#include "tests/sim/fake_story.h"
+
+static void close_down(struct sim_world *world)
+{
+    story_all_ready(world);
+    story_rest(world);
+    story_stop_all(world);
+}
+
+static void one_file_everywhere(struct sim_world *world)
+{
+    const struct fake_file *file = story_flushed(world, "db/cpu/a");
+    fake_see_request(world, WRITER, "fetch", 'a', FAKE_WALL_S);
+    fake_see_file(world, WRITER, RP_SEE_SERVE_BEGIN, file, 0, 1);
+    fake_see_file(world, WRITER, RP_SEE_SERVE_BYTES, file, FAKE_LENGTH_BYTES, 1);
+    fake_see_file(world, WRITER, RP_SEE_SERVE_END, file, FAKE_LENGTH_BYTES, 1);
+    story_pull(world, READER, file);
+    story_pull(world, OTHER, file);
+    close_down(world);
+}
+
+static void retries_and_fallback(struct sim_world *world)
+{
+    const struct fake_file *file = story_flushed(world, "db/cpu/a");
+    story_pull(world, OTHER, file);
+    story_announce(world, READER, file);
+    story_pull_begin(world, READER, file);
+    story_attempt(world, READER, file, 1);
+    story_try_peer(world, READER, file, "writer-1", 1, RP_FETCH_FAILED);
+    story_try_peer(world, READER, file, "reader-2", 1, RP_FETCH_CHECKSUM_MISMATCH);
+    fake_pass(world, 500 * RP_NS_PER_MS);
+    story_attempt(world, READER, file, 2);
+    story_try_peer(world, READER, file, "writer-1", 2, RP_FETCH_FAILED);
+    fake_pass(world, RP_NS_PER_S);
+    story_attempt(world, READER, file, 3);
+    story_try_peer(world, READER, file, "reader-2", 3, RP_FETCH_OK);
+    story_finish_pull(world, READER, file, 3);
+    close_down(world);
+}
+
+static void failed_pull_and_rescan(struct sim_world *world)
+{
+    const struct fake_file *file = story_flushed(world, "db/cpu/a");
+    story_pull(world, OTHER, file);
+    story_announce(world, READER, file);
+    story_pull_begin(world, READER, file);
+    for (uint64_t number = 1; number <= 3; number += 1) {
+        story_attempt(world, READER, file, number);
+        story_try_peer(world, READER, file, "writer-1", number, RP_FETCH_NOT_ON_PEER);
+        fake_pass(world, 2 * RP_NS_PER_S);
+    }
+    story_pull_end(world, READER, file, RP_PULL_FAILED, 3);
+    fake_pass(world, 60 * RP_NS_PER_S);
+    story_pull(world, READER, file);
+    close_down(world);
+}
+
+/* The older job is under way, a successor waits and is itself replaced; then the last one is pulled. */
+static void replaced_while_under_way(struct sim_world *world)
+{
+    const struct fake_file *first = story_flushed(world, "db/cpu/a");
+    story_pull(world, OTHER, first);
+    story_announce(world, READER, first);
+    story_pull_begin(world, READER, first);
+    story_attempt(world, READER, first, 1);
+    const struct fake_file *second = story_flushed(world, "db/cpu/a");
+    story_announce(world, READER, second);
+    const struct fake_file *third = story_flushed(world, "db/cpu/a");
+    story_announce(world, READER, third);
+    story_pull_end(world, READER, second, RP_PULL_OBSOLETE, 0);
+    story_pull_end(world, READER, first, RP_PULL_OBSOLETE, 1);
+    story_pull_begin(world, READER, third);
+    story_attempt(world, READER, third, 1);
+    story_try_peer(world, READER, third, "writer-1", 1, RP_FETCH_OK);
+    story_finish_pull(world, READER, third, 1);
+    story_pull(world, OTHER, third);
+    close_down(world);
+}
+
+/* Exempt while nobody looked; found and pulled again when the node did. */
+static void damage_is_repaired(struct sim_world *world)
+{
+    const struct fake_file *file = story_flushed(world, "db/cpu/a");
+    story_pull(world, READER, file);
+    story_pull(world, OTHER, file);
+    story_all_ready(world);
+    ck_assert_int_eq(
+        sim_store_damage(world->pods[READER].store, file->version.path, SIM_STORE_SWAP), 0);
+    ck_assert_int_eq(sim_store_remove(world->pods[OTHER].store, file->version.path), 0);
+    story_rest(world);
+    fake_pass(world, RP_NS_PER_S);
+    story_pull(world, READER, file);
+    story_pull(world, OTHER, file);
+    story_rest(world);
+    story_stop_all(world);
+}
+
+static void file_that_nobody_has_any_more(struct sim_world *world)
+{
+    const struct fake_file *file = story_flushed(world, "db/cpu/a");
+    story_crash(world, WRITER);
+    ck_assert_int_eq(sim_store_remove(world->pods[WRITER].store, file->version.path), 0);
+    story_rest(world);
+}
+
+static void flush_lost_by_a_crash(struct sim_world *world)
+{
+    (void)story_flush(world, "db/cpu/a");
+    story_crash(world, WRITER);
+    story_become_ready(world, READER);
+    story_become_ready(world, OTHER);
+    story_rest(world);
+}
+
+static void flush_given_up_after_the_drain(struct sim_world *world)
+{
+    const struct fake_file *file = story_flush(world, "db/cpu/a");
+    fake_see_value(world, WRITER, RP_SEE_STOP_BEGIN, 0, 0);
+    fake_pass(world, RP_REGISTRAR_DRAIN_NS);
+    fake_see_file(world, WRITER, RP_SEE_REGISTER_DONE, file, RP_REGISTER_ABANDONED, 0);
+    fake_see_value(world, WRITER, RP_SEE_STOPPED, 0, 0);
+    sim_checks_life_ends(world->checks, &world->pods[WRITER], false);
+    world->pods[WRITER].state = SIM_POD_DOWN;
+    story_become_ready(world, READER);
+    story_become_ready(world, OTHER);
+    story_rest(world);
+}
+
+static void deleted_while_queued(struct sim_world *world)
+{
+    const struct fake_file *file = story_flushed(world, "db/cpu/a");
+    story_announce(world, READER, file);
+    story_announce(world, OTHER, file);
+    story_pull_begin(world, OTHER, file);
+    fake_delete(world, "db/cpu/a");
+    story_pull_end(world, READER, file, RP_PULL_OBSOLETE, 0);
+    story_pull_end(world, OTHER, file, RP_PULL_OBSOLETE, 1);
+    close_down(world);
+}
+
+static void same_nonce_in_another_life(struct sim_world *world)
+{
+    fake_see_request(world, WRITER, "fetch", 'a', FAKE_WALL_S - 300);
+    fake_see_request(world, READER, "fetch", 'a', FAKE_WALL_S + 300);
+    fake_see_request(world, WRITER, "fetch", 'b', FAKE_WALL_S);
+    story_crash(world, WRITER);
+    fake_life_begins(world, WRITER);
+    fake_see_request(world, WRITER, "fetch", 'a', FAKE_WALL_S);
+}
+
+static void leaders_in_turn(struct sim_world *world)
+{
+    fake_see_value(world, WRITER, RP_SEE_LEADER, 11, 3);
+    fake_see_value(world, READER, RP_SEE_LEADER, 11, 0);
+    fake_see_value(world, READER, RP_SEE_LEADER, 12, 4);
+    fake_see_value(world, WRITER, RP_SEE_LEADER, 11, 3);
+}
+
+static void leftovers_of_a_crash(struct sim_world *world)
+{
+    story_stage_one(world, READER);
+    story_crash(world, READER);
+    fake_life_begins(world, READER);
+    close_down(world);
+}
+
+static void heartbeats_come_and_go(struct sim_world *world)
+{
+    story_all_ready(world);
+    for (int beat = 0; beat < 3; beat += 1) {
+        world->pods[READER].node.inspection.connection_count = 9;
+        fake_see_value(world, READER, RP_SEE_HEARTBEAT, 0, 0);
+        world->pods[READER].node.inspection.connection_count = 1;
+        fake_see_value(world, READER, RP_SEE_HEARTBEAT, 0, 0);
+        fake_pass(world, 5 * RP_NS_PER_S);
+    }
+    world->pods[READER].node.inspection.connection_count = 9;
+    story_rest(world);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(struct sim_world *world);
+} good[] = {
+    {"one file everywhere", one_file_everywhere},
+    {"retries and fallback", retries_and_fallback},
+    {"failed pull and rescan", failed_pull_and_rescan},
+    {"replaced while under way", replaced_while_under_way},
+    {"damage is repaired", damage_is_repaired},
+    {"file that nobody has any more", file_that_nobody_has_any_more},
+    {"flush lost by a crash", flush_lost_by_a_crash},
+    {"flush given up after the drain", flush_given_up_after_the_drain},
+    {"deleted while queued", deleted_while_queued},
+    {"same nonce in another life", same_nonce_in_another_life},
+    {"leaders in turn", leaders_in_turn},
+    {"leftovers of a crash", leftovers_of_a_crash},
+    {"heartbeats come and go", heartbeats_come_and_go},
+};
+
+/* What an honest node does is reported by no checker. */
+START_TEST(honest_story_breaks_nothing)
+{
+    struct sim_world *world = fake_cluster_new();
+    good[_i].run(world);
+    ck_assert_msg(world->seen_count == 0, "%s: %s at %s", good[_i].name, world->seen[0].property,
+                  world->seen[0].place);
+    fake_cluster_free(world);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *stories = tcase_create("stories");
+    tcase_add_loop_test(stories, honest_story_breaks_nothing, 0,
+                        (int)(sizeof good / sizeof good[0]));
+    Suite *suite = suite_create("property_quiet");
+    suite_add_tcase(suite, stories);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
