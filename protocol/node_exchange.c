@@ -12,6 +12,7 @@ struct node_exchange {
     rp_time_ns reply_timeout_ns;
     int dial_error;
     void (*done)(void *owner, int error, const struct rp_frame *reply);
+    void (*let_go)(void *owner);
     void *owner;
     struct node_exchange *previous, *next;
 };
@@ -114,6 +115,7 @@ int node_exchange_begin(struct rp_node *node, const struct node_exchange_spec *s
     exchange->node = node;
     exchange->reply_timeout_ns = spec->reply_timeout_ns;
     exchange->done = spec->done;
+    exchange->let_go = spec->let_go;
     exchange->owner = spec->owner;
     node_link_init(&exchange->link, node, &VTABLE, exchange);
     node_timer_init(&exchange->timer, on_timer, exchange);
@@ -133,14 +135,13 @@ int node_exchange_begin(struct rp_node *node, const struct node_exchange_spec *s
     return 0;
 }
 
-void node_exchange_cancel(struct node_exchange *exchange)
-{
-    destroy(exchange);
-}
-
 void node_exchange_cancel_all(struct rp_node *node)
 {
     while (node->exchanges != NULL) {
-        destroy(node->exchanges);
+        struct node_exchange *exchange = node->exchanges;
+        if (exchange->let_go != NULL) {
+            exchange->let_go(exchange->owner);
+        }
+        destroy(exchange);
     }
 }

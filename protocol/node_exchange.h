@@ -14,6 +14,8 @@ struct node_exchange_spec {
     /* Exactly once, from an event; `reply` is NULL unless a frame came (error 0), and is borrowed.
      * Without an awaited reply error 0 means that the bytes were handed over. */
     void (*done)(void *owner, int error, const struct rp_frame *reply);
+    /* Instead of `done`, when it is cancelled: frees what the owner holds. May be NULL. */
+    void (*let_go)(void *owner);
     void *owner;
 };
 
@@ -22,9 +24,7 @@ struct node_exchange;
 /* Errors: RP_ERR_NOMEM; those of a dial come through `done`. `exchange_out` may be NULL. */
 RP_MUST_USE int node_exchange_begin(struct rp_node *node, const struct node_exchange_spec *spec,
                                     struct node_exchange **exchange_out);
-/* Ends it without `done`. */
-void node_exchange_cancel(struct node_exchange *exchange);
-/* All of the node's, without `done`. */
+/* Ends all of the node's, each with `let_go`. */
 void node_exchange_cancel_all(struct rp_node *node);
 
 #endif

@@ -24,6 +24,12 @@ static int sign(struct rp_node *node, enum rp_auth_kind kind, char nonce[RP_NONC
     return rp_auth_sign(node->auth, &tuple, mac);
 }
 
+static void let_go_target(void *owner)
+{
+    struct heartbeat_target *target = owner;
+    rp_release(target->node->ports.alloc, target);
+}
+
 static void on_heartbeat_done(void *owner, int error, const struct rp_frame *reply)
 {
     (void)reply; /* wire.md 0x05: some frame is enough, its content is ignored */
@@ -35,7 +41,7 @@ static void on_heartbeat_done(void *owner, int error, const struct rp_frame *rep
         .peer_address = rp_view_make(target->bytes + target->id_bytes, target->address_bytes),
     };
     node_see(target->node, &seen);
-    rp_release(target->node->ports.alloc, target);
+    let_go_target(target);
 }
 
 static struct heartbeat_target *make_target(struct rp_node *node, const struct rp_peer *peer)
@@ -89,6 +95,7 @@ static void send_heartbeat(struct rp_node *node, const struct rp_peer *peer)
         .dial_timeout_ns = RP_HEARTBEAT_TIMEOUT_NS,
         .reply_timeout_ns = RP_HEARTBEAT_TIMEOUT_NS,
         .done = on_heartbeat_done,
+        .let_go = let_go_target,
         .owner = target,
     };
     if (node_exchange_begin(node, &spec, NULL) != 0) {

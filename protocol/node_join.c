@@ -208,6 +208,9 @@ static void ask(struct rp_node *node, struct rp_view address)
         .done = on_ask_done,
         .owner = node,
     };
+    if (node->phase != NODE_RUNNING) {
+        return; /* who leaves does not come back by an old answer */
+    }
     rp_buffer_reset(&node->asked_address);
     if (rp_buffer_append(&node->asked_address, address) != 0 ||
         encode_request(node, &spec.frame) != 0) {
