@@ -67,9 +67,12 @@ void sim_store_wipe(struct sim_store *store)
     while (store->stages != NULL) {
         store_stage_free(store, store->stages);
     }
-    struct rp_view path;
-    while (sim_store_names(store, rp_view_text(NULL), &path, 1) == 1) {
-        store_hide(store, store_table_find(&store->table, path), false);
+    /* One sort for all: a table that is asked anew after each removal sorts n times, which took a
+     * sixth of a rotation of 1000 files. */
+    struct store_record **order = store_table_order(&store->table);
+    RP_ASSERT(order != NULL || store->table.count == 0);
+    for (size_t index = store->table.count; index > 0; index -= 1) {
+        store_hide(store, order[index - 1], false);
     }
     store_table_clear(&store->table);
     store->used_bytes = 0;

@@ -120,6 +120,21 @@ uint64_t sim_trace_count(const struct sim_trace *trace)
 
 /* ---- Records ----------------------------------------------------------------------------------- */
 
+/* Written out, so that the compiler makes one store of it: a loop over the bytes took a twentieth of
+ * a run of small files. */
+static uint8_t *put_long(uint8_t *at, uint64_t value)
+{
+    at[0] = (uint8_t)value;
+    at[1] = (uint8_t)(value >> 8);
+    at[2] = (uint8_t)(value >> 16);
+    at[3] = (uint8_t)(value >> 24);
+    at[4] = (uint8_t)(value >> 32);
+    at[5] = (uint8_t)(value >> 40);
+    at[6] = (uint8_t)(value >> 48);
+    at[7] = (uint8_t)(value >> 56);
+    return at + 8;
+}
+
 static uint8_t *put_number(uint8_t *at, uint64_t value, unsigned byte_count)
 {
     for (unsigned byte = 0; byte < byte_count; byte += 1) {
@@ -141,12 +156,10 @@ static uint64_t get_number(const uint8_t **at, unsigned byte_count)
 static void put_head(uint8_t head[HEAD_BYTES], size_t length_bytes, enum record_sort sort,
                      unsigned kind, rp_time_ns now_ns, uint64_t argument)
 {
-    uint8_t *at = put_number(head, length_bytes, 4);
-    at = put_number(at, (uint64_t)sort, 1);
-    at = put_number(at, kind, 1);
-    at = put_number(at, 0, 2);
-    at = put_number(at, now_ns, 8);
-    put_number(at, argument, 8);
+    uint64_t first = (length_bytes & UINT32_MAX) | (uint64_t)sort << 32 | (uint64_t)kind << 40;
+    uint8_t *at = put_long(head, first);
+    at = put_long(at, now_ns);
+    put_long(at, argument);
 }
 
 static size_t length_at(const struct sim_trace *trace, size_t position)
@@ -230,11 +243,11 @@ static struct texts texts_of(struct rp_view node_id, const struct rp_observation
 
 static void put_numbers(uint8_t numbers[8 * NUMBER_COUNT], const struct rp_observation *observation)
 {
-    uint8_t *at = put_number(numbers, (uint64_t)(int64_t)observation->error, 8);
-    at = put_number(at, (uint64_t)observation->size_bytes, 8);
-    at = put_number(at, observation->lsn, 8);
-    at = put_number(at, observation->value, 8);
-    put_number(at, observation->value2, 8);
+    uint8_t *at = put_long(numbers, (uint64_t)(int64_t)observation->error);
+    at = put_long(at, (uint64_t)observation->size_bytes);
+    at = put_long(at, observation->lsn);
+    at = put_long(at, observation->value);
+    put_long(at, observation->value2);
 }
 
 static size_t kept_bytes(struct rp_view text)
