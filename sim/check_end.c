@@ -222,7 +222,7 @@ static void check_pod_rest(struct check_pod *pod, bool is_quiet)
         check_pull_rest(pod, &inspection);
         check_leaks(pod, &inspection);
     } else if (!is_quiet) {
-        check_violate(pod, SIM_PROP_LIVENESS, "rest/not-idle",
+        check_violate(pod, SIM_PROP_CONVERGES, "rest/not-idle",
                       "the node is still busy when the time for it is over");
     }
 }

@@ -345,6 +345,13 @@ static void log_behind_at_rest(struct sim_world *world)
     story_rest(world);
 }
 
+static void busy_at_rest(struct sim_world *world)
+{
+    story_all_ready(world);
+    world->pods[READER].node.inspection.is_idle = false;
+    sim_checks_rest(world->checks, SIM_REST_WEAK, false);
+}
+
 static void not_ready_at_rest(struct sim_world *world)
 {
     story_become_ready(world, WRITER);
@@ -481,6 +488,7 @@ static const struct {
     {"gave up early", SIM_PROP_RETRY_BUDGET, gave_up_early},
     {"missing at rest", SIM_PROP_CONVERGES, missing_at_rest},
     {"log behind at rest", SIM_PROP_CONVERGES, log_behind_at_rest},
+    {"busy at rest", SIM_PROP_CONVERGES, busy_at_rest},
     {"not ready at rest", SIM_PROP_BECOMES_READY, not_ready_at_rest},
     {"readiness lost", SIM_PROP_STAYS_READY, readiness_lost},
     {"flush not registered", SIM_PROP_REGISTERS_ALL, flush_not_registered},
