@@ -46,8 +46,11 @@
 #define RP_JOIN_REPLY_TIMEOUT_NS      (10 * RP_NS_PER_S)
 #define RP_JOIN_MEMBER_TIMEOUT_NS     (10 * RP_NS_PER_S)
 #define RP_HEARTBEAT_TIMEOUT_NS       (3 * RP_NS_PER_S)
-#define RP_LEAVE_TIMEOUT_NS           (2 * RP_NS_PER_S)
-#define RP_DISCOVERY_INTERVAL_NS      (5 * RP_NS_PER_S)
+/* How long a pull waits to learn which of the new peers answer at all. */
+#define RP_GREETING_TIMEOUT_NS   (500 * RP_NS_PER_MS)
+#define RP_LEAVE_TIMEOUT_NS      (2 * RP_NS_PER_S)
+#define RP_DISCOVERY_FIRST_NS    (500 * RP_NS_PER_MS)
+#define RP_DISCOVERY_INTERVAL_NS (5 * RP_NS_PER_S)
 
 /* behaviour.md 7.1 and 7.3 */
 #define RP_BACKOFF_FIRST_NS (500 * RP_NS_PER_MS)

@@ -141,6 +141,10 @@ static void work_once(struct rp_node *node)
     }
     node_propose_leader_changed(node); /* looks only: its address may have changed too */
     node_self_record_check(node);
+    if (node->has_new_peer && node->phase == NODE_RUNNING) {
+        node->has_new_peer = false;
+        node_health_greet(node);
+    }
     node_flush_run(node);
     node_pull_run(node);
     if (node->phase == NODE_RUNNING) {

@@ -37,10 +37,12 @@ static void destroy(struct node_exchange *exchange)
 
 static void finish(struct node_exchange *exchange, int error, const struct rp_frame *reply)
 {
+    struct rp_node *node = exchange->node;
     if (exchange->done != NULL) {
         exchange->done(exchange->owner, error, reply);
     }
     destroy(exchange);
+    node_stop_advance(node);
 }
 
 static void on_timer(void *context)

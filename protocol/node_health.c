@@ -6,6 +6,7 @@ struct heartbeat_target {
     struct rp_node *node;
     size_t address_bytes;
     size_t id_bytes;
+    bool is_greeting;
     uint8_t bytes[]; /* id, then address */
 };
 
@@ -34,6 +35,8 @@ static void on_heartbeat_done(void *owner, int error, const struct rp_frame *rep
 {
     (void)reply; /* wire.md 0x05: some frame is enough, its content is ignored */
     struct heartbeat_target *target = owner;
+    rp_peers_reached(target->node->peers, rp_view_make(target->bytes, target->id_bytes),
+                     error == 0);
     struct rp_observation seen = {
         .kind = RP_SEE_HEARTBEAT,
         .error = error,
@@ -41,7 +44,12 @@ static void on_heartbeat_done(void *owner, int error, const struct rp_frame *rep
         .peer_address = rp_view_make(target->bytes + target->id_bytes, target->address_bytes),
     };
     node_see(target->node, &seen);
+    struct rp_node *node = target->node;
+    bool is_greeting = target->is_greeting;
     let_go_target(target);
+    if (is_greeting) {
+        node_greeting_answered(node);
+    }
 }
 
 static struct heartbeat_target *make_target(struct rp_node *node, const struct rp_peer *peer)
@@ -79,7 +87,7 @@ static int encode_heartbeat(struct rp_node *node, struct rp_view *frame_out)
     return node_encode(node, &message, frame_out);
 }
 
-static void send_heartbeat(struct rp_node *node, const struct rp_peer *peer)
+static void send_heartbeat(struct rp_node *node, const struct rp_peer *peer, bool is_greeting)
 {
     struct rp_view frame;
     if (encode_heartbeat(node, &frame) != 0) {
@@ -98,9 +106,12 @@ static void send_heartbeat(struct rp_node *node, const struct rp_peer *peer)
         .let_go = let_go_target,
         .owner = target,
     };
+    target->is_greeting = is_greeting;
     if (node_exchange_begin(node, &spec, NULL) != 0) {
         rp_release(node->ports.alloc, target);
+        return;
     }
+    node->greeting_count += is_greeting;
 }
 
 static void send_heartbeats(struct rp_node *node)
@@ -108,7 +119,20 @@ static void send_heartbeats(struct rp_node *node)
     size_t cursor = 0;
     for (const struct rp_peer *peer; (peer = rp_peers_next(node->peers, &cursor)) != NULL;) {
         if (!peer->is_self && peer->address.length_bytes != 0) {
-            send_heartbeat(node, peer);
+            send_heartbeat(node, peer, false);
+        }
+    }
+}
+
+/* A peer that was just learned of is greeted at once: then it is known who can be asked for files,
+ * and it knows of us. Whoever pulls waits for the answers, not for long (node_pull.c). */
+void node_health_greet(struct rp_node *node)
+{
+    node_arm_after(node, &node->greeting_timer, RP_GREETING_TIMEOUT_NS);
+    size_t cursor = 0;
+    for (const struct rp_peer *peer; (peer = rp_peers_next(node->peers, &cursor)) != NULL;) {
+        if (!peer->is_self && !peer->is_reached && peer->address.length_bytes != 0) {
+            send_heartbeat(node, peer, true);
         }
     }
 }
@@ -229,6 +253,7 @@ void node_peer_changed(void *context, const struct rp_peer *peer, enum rp_peer_c
     };
     node_see(node, &seen);
     if (!peer->is_self && rp_peer_change_is_hopeful(change)) {
+        node->has_new_peer = node->has_new_peer || change != RP_PEER_RECOVERED;
         node_rescan_hope(node);
     }
 }

@@ -34,7 +34,7 @@ enum node_phase { NODE_NEW, NODE_STANDALONE, NODE_RUNNING, NODE_STOPPING, NODE_S
 enum node_stop_step {
     NODE_STOP_DRAIN,     /* registrar: what was flushed is registered, within its limit */
     NODE_STOP_TRANSFER,  /* leadership handed on */
-    NODE_STOP_CALLS,     /* cancelled store calls come back */
+    NODE_STOP_CALLS,     /* cancelled store calls come back, leave notices are out */
     NODE_STOP_CONSENSUS, /* closed */
     NODE_STOP_DONE
 };
@@ -79,12 +79,16 @@ struct rp_node {
     size_t next_seed;
     struct rp_buffer asked_address;
     uint32_t redirect_count;
+    rp_time_ns discovery_pause_ns; /* until the next try */
     bool is_joined;
     bool is_self_proposed; /* an AddNode of ourselves is under way */
     struct rp_node_proposal self_proposal;
 
     /* node_health.c */
     struct rp_timer health_timer;
+    bool has_new_peer;
+    struct rp_timer greeting_timer; /* armed while answers to greetings are waited for */
+    size_t greeting_count;
 
     /* node_peer.c: listed so that a stop can end them */
     struct node_inbound *inbound;
@@ -210,6 +214,7 @@ void node_join_cancel(struct node_join *join);
 
 /* node_health.c */
 void node_health_start(struct rp_node *node);
+void node_health_greet(struct rp_node *node);
 void node_health_stop(struct rp_node *node);
 void node_leave_broadcast(struct rp_node *node);
 void node_heartbeat_received(struct node_inbound *inbound, const struct rp_heartbeat *heartbeat);
@@ -268,6 +273,7 @@ void node_pull_announce(struct rp_node *node, const struct rp_file_entry *entry,
                         enum rp_announce_source source);
 void node_pull_run(struct rp_node *node); /* carries out what the puller wants */
 void node_pull_stop(struct rp_node *node);
+void node_greeting_answered(struct rp_node *node);
 bool node_pull_is_idle(const struct rp_node *node);
 
 /* node_walk.c */

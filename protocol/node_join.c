@@ -221,19 +221,24 @@ static void ask(struct rp_node *node, struct rp_view address)
     rp_ignore(node_exchange_begin(node, &spec, &node->join_exchange));
 }
 
-/* behaviour.md 13.3: at once, then every five seconds while no leader is known. */
+/* behaviour.md 13.3: at once, then while no leader is known; here from half a second on, doubling to
+ * the reference's five, because an election takes about one. */
 void node_discovery_run(struct rp_node *node)
 {
     struct rp_consensus_status status = node->ports.consensus.status(node->ports.consensus.state);
     if (node->phase != NODE_RUNNING) {
         return;
     }
-    node_arm_after(node, &node->discovery_timer, RP_DISCOVERY_INTERVAL_NS);
+    bool is_settled = status.is_leader || (node->is_joined && status.has_leader);
+    rp_time_ns pause_ns = is_settled ? RP_DISCOVERY_INTERVAL_NS : node->discovery_pause_ns * 2;
+    pause_ns = pause_ns < RP_DISCOVERY_FIRST_NS ? RP_DISCOVERY_FIRST_NS : pause_ns;
+    pause_ns = pause_ns > RP_DISCOVERY_INTERVAL_NS ? RP_DISCOVERY_INTERVAL_NS : pause_ns;
+    node->discovery_pause_ns = is_settled ? 0 : pause_ns;
+    node_arm_after(node, &node->discovery_timer, pause_ns);
     if (status.is_leader) {
         node_self_record_check(node);
-        return;
-    }
-    if ((!node->is_joined || !status.has_leader) && node->join_exchange == NULL) {
+    } else if (!is_settled && node->join_exchange == NULL) {
+        node->next_seed = 0;
         ask_next_seed(node);
     }
 }

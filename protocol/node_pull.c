@@ -8,6 +8,7 @@
 enum worker_state {
     WORKER_IDLE,
     WORKER_CHECKING,
+    WORKER_RESOLVING,  /* waits for answers to greetings */
     WORKER_FETCHING,   /* the client runs */
     WORKER_DISCARDING, /* the verdict is in, the staging object goes first */
     WORKER_PUBLISHING
@@ -299,6 +300,9 @@ static enum rp_pull_try try_of(enum rp_fetch_outcome outcome)
 static void on_client_finish(struct node_worker *worker, const struct rp_fetch_action *action)
 {
     see_fetch_end(worker, action);
+    if (action->class == RP_FETCH_CLASS_DIAL) {
+        rp_peers_reached(worker->node->peers, peer_of(worker), false);
+    }
     node_disarm(worker->node, &worker->timer);
     worker->is_finished = true;
     worker->verdict = try_of(action->outcome);
@@ -384,24 +388,83 @@ static void begin_check(struct node_worker *worker, const struct rp_pull_action 
     node_check_begin(&worker->check, worker->entry);
 }
 
-static void resolve(struct rp_node *node, const struct rp_pull_action *action)
+/* The candidates for a file, in node->pull_candidates. */
+static size_t list_candidates(struct rp_node *node, const struct rp_file_entry *entry,
+                              bool *is_any_reached_out)
 {
     struct rp_candidate_query query = {
-        .origin_node_id = action->entry->origin_node_id,
+        .origin_node_id = entry->origin_node_id,
         .shuffle_key = node_random_u64(node, RP_RANDOM_CANDIDATES),
     };
     size_t count =
         rp_peers_candidates(node->peers, node->traits, &query, node->candidates, RP_PEER_COUNT_MAX);
+    *is_any_reached_out = false;
     for (size_t row = 0; row < count; row += 1) {
         const struct rp_peer *peer = rp_peers_get(node->peers, node->candidates[row].node_id);
+        *is_any_reached_out = *is_any_reached_out || (peer != NULL && peer->is_reached);
         node->pull_candidates[row] = (struct rp_pull_candidate){
             .node_id = node->candidates[row].node_id,
             .address = node->candidates[row].address,
             .is_bound_fetch = peer != NULL && peer->is_bound_fetch,
         };
     }
-    see_entry(node, RP_SEE_ATTEMPT_BEGIN, action->entry, action->attempt, count, 0);
-    rp_puller_resolved(node->puller, action->worker, node->pull_candidates, count, node_now(node));
+    return count;
+}
+
+static void answer_resolve(struct node_worker *worker, size_t count)
+{
+    struct rp_node *node = worker->node;
+    see_entry(node, RP_SEE_ATTEMPT_BEGIN, worker->entry, worker->attempt, count, 0);
+    rp_file_entry_release(worker->entry);
+    worker->entry = NULL;
+    worker->state = WORKER_IDLE;
+    rp_puller_resolved(node->puller, worker->index, node->pull_candidates, count, node_now(node));
+}
+
+/* A fresh node learns of all peers at once, those that are gone too: it waits a moment for who
+ * answers rather than spend a dial time-out on each file of an origin that is no more. */
+static void resolve(struct node_worker *worker, const struct rp_pull_action *action)
+{
+    struct rp_node *node = worker->node;
+    bool is_any_reached = false;
+    worker->state = WORKER_RESOLVING;
+    worker->entry = rp_file_entry_retain(action->entry);
+    worker->attempt = action->attempt;
+    size_t count = list_candidates(node, action->entry, &is_any_reached);
+    bool is_worth_waiting = node->traits->candidates == RP_CANDIDATES_ORIGIN_IF_HEALTHY &&
+                            count > 1 && !is_any_reached && node->greeting_count > 0;
+    if (!is_worth_waiting || !rp_timer_is_armed(&node->greeting_timer)) {
+        answer_resolve(worker, count);
+    }
+}
+
+static void resolve_waiting(struct rp_node *node)
+{
+    bool is_any_reached = false;
+    for (uint32_t index = 0; index < node->worker_count; index += 1) {
+        struct node_worker *worker = &node->workers[index];
+        if (worker->state == WORKER_RESOLVING) {
+            answer_resolve(worker, list_candidates(node, worker->entry, &is_any_reached));
+        }
+    }
+}
+
+static void on_greeting_timer(void *context)
+{
+    struct rp_node *node = context;
+    resolve_waiting(node);
+    node_settle(node);
+}
+
+void node_greeting_answered(struct rp_node *node)
+{
+    RP_ASSERT(node->greeting_count > 0);
+    node->greeting_count -= 1;
+    if (node->greeting_count == 0) {
+        node_disarm(node, &node->greeting_timer);
+        resolve_waiting(node);
+        node_settle(node);
+    }
 }
 
 static int make_client(struct node_worker *worker, const struct rp_pull_action *action)
@@ -458,6 +521,7 @@ static void cancel(struct node_worker *worker)
 {
     switch (worker->state) {
     case WORKER_IDLE: break;
+    case WORKER_RESOLVING: answer_resolve(worker, 0); break;
     case WORKER_CHECKING: node_check_cancel(&worker->check); break;
     case WORKER_FETCHING:
         worker->is_cancelled = true;
@@ -485,7 +549,7 @@ static void carry_out(struct rp_node *node, const struct rp_pull_action *action)
         see_entry(node, RP_SEE_PULL_BEGIN, action->entry, action->worker, 0, 0);
         break;
     case RP_PULL_DO_CHECK: begin_check(worker, action); break;
-    case RP_PULL_DO_RESOLVE: resolve(node, action); break;
+    case RP_PULL_DO_RESOLVE: resolve(worker, action); break;
     case RP_PULL_DO_FETCH: begin_fetch(worker, action); break;
     case RP_PULL_DO_CANCEL: cancel(worker); break;
     case RP_PULL_DO_END:
@@ -580,6 +644,7 @@ int node_pull_init(struct rp_node *node)
         .fetch_timeout_ns = node->config.replication_fetch_timeout_ns,
     };
     node_timer_init(&node->puller_timer, on_puller_timer, node);
+    node_timer_init(&node->greeting_timer, on_greeting_timer, node);
     rp_buffer_init(&node->dial_address, node->ports.alloc, RP_FRAME_LENGTH_MAX);
     int error = rp_presence_new(node->traits, node->ports.alloc, &node->presence);
     if (error == 0) {
@@ -593,7 +658,9 @@ int node_pull_init(struct rp_node *node)
 
 void node_pull_stop(struct rp_node *node)
 {
+    node_disarm(node, &node->greeting_timer);
     rp_puller_stop(node->puller, node_now(node));
+    resolve_waiting(node);
     node_pull_run(node);
 }
 
@@ -605,6 +672,7 @@ bool node_pull_is_idle(const struct rp_node *node)
 void node_pull_clear(struct rp_node *node)
 {
     node_disarm(node, &node->puller_timer);
+    node_disarm(node, &node->greeting_timer);
     for (uint32_t index = 0; node->workers != NULL && index < node->worker_count; index += 1) {
         struct node_worker *worker = &node->workers[index];
         if (worker->node == NULL) {

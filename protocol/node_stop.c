@@ -47,12 +47,11 @@ static void end_business(struct rp_node *node)
 {
     node_flush_cancel(node);
     node_propose_stop(node);
-    node_exchange_cancel_all(node);
-    node->join_exchange = NULL;
 }
 
 static void begin_close(struct rp_node *node)
 {
+    node_exchange_cancel_all(node);
     node->is_stop_call_done = false;
     if (node->stop_call.is_in_flight) {
         return; /* a transfer that never came back: node_stop_advance closes when it does */
@@ -81,7 +80,7 @@ static bool step_is_over(const struct rp_node *node)
     switch (node->stop_step) {
     case NODE_STOP_DRAIN: return node->is_registrar_stopped && node->flushes == NULL;
     case NODE_STOP_TRANSFER: return node->is_stop_call_done;
-    case NODE_STOP_CALLS: return node->calls == NULL;
+    case NODE_STOP_CALLS: return node->calls == NULL && node->exchanges == NULL;
     case NODE_STOP_CONSENSUS: return node->is_stop_call_done;
     case NODE_STOP_DONE: return false;
     }
@@ -95,13 +94,16 @@ void node_stop_advance(struct rp_node *node)
     }
 }
 
-/* Everything that serves others or pulls for ourselves ends here and now. */
+/* The leave notices go out while the rest is being wound up; NODE_STOP_CALLS waits for them, at most
+ * its second. Everything that serves others or pulls for ourselves ends here and now. */
 static void end_service(struct rp_node *node)
 {
     rp_readiness_stop(node->readiness);
     node_ready_check(node);
-    node_leave_broadcast(node);
     node_health_stop(node);
+    node_exchange_cancel_all(node);
+    node->join_exchange = NULL;
+    node_leave_broadcast(node);
     node_disarm(node, &node->discovery_timer);
     node->ports.net.listen_stop(node->ports.net.state);
     node_peer_end_all(node);

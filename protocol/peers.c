@@ -206,6 +206,7 @@ int rp_peers_register(struct rp_peers *peers, const struct rp_peer_record *recor
         bool has_moved = !rp_view_equal(former->peer.address, slot->peer.address);
         change = has_moved ? RP_PEER_MOVED : RP_PEER_REPLACED;
         slot->peer.born_sequence = former->peer.born_sequence;
+        slot->peer.is_reached = former->peer.is_reached && !has_moved;
         unlist(peers, former);
     } else {
         peers->born_count += 1;
@@ -241,6 +242,7 @@ bool rp_peers_heartbeat(struct rp_peers *peers, struct rp_view id, struct rp_vie
     }
     enum rp_peer_state former = slot->peer.state;
     slot->peer.has_heartbeat = true;
+    slot->peer.is_reached = true;
     slot->peer.last_heartbeat_ns = now_ns;
     slot->peer.failed_check_count = 0;
     set_state_text(peers, slot, state);
@@ -249,6 +251,14 @@ bool rp_peers_heartbeat(struct rp_peers *peers, struct rp_view id, struct rp_vie
         tell(peers, slot, is_healthy ? RP_PEER_RECOVERED : RP_PEER_REPORTED);
     }
     return true;
+}
+
+void rp_peers_reached(struct rp_peers *peers, struct rp_view id, bool is_reached)
+{
+    struct slot *slot = slot_of(peers, id);
+    if (slot != NULL) {
+        slot->peer.is_reached = is_reached;
+    }
 }
 
 /* A node that said it leaves is believed until it joins again or speaks up itself. */
@@ -358,14 +368,22 @@ _Static_assert(ADDRESS_SLOTS >= 2 * RP_PEER_COUNT_MAX, "the set of addresses sta
 
 struct candidate_list {
     const struct rp_candidate_query *query;
+    bool prefers_reached;
     struct rp_candidate *candidates;
     size_t count;
     size_t max;
     uint16_t by_address[ADDRESS_SLOTS]; /* 1 + index into candidates, 0 empty */
 };
 
-static bool is_demoted(const struct rp_candidate_query *query, struct rp_view id)
+/* Wrong bytes came from it for this path; or it was never reached at its present address, so that a
+ * fresh node does not spend a dial time-out on each file of an origin that is gone. */
+static bool comes_last(const struct candidate_list *list, const struct rp_peer *peer)
 {
+    const struct rp_candidate_query *query = list->query;
+    struct rp_view id = peer->id;
+    if (list->prefers_reached && !peer->is_reached) {
+        return true;
+    }
     for (size_t index = 0; index < query->demoted_count; index += 1) {
         if (rp_view_equal(query->demoted_ids[index], id)) {
             return true;
@@ -428,7 +446,7 @@ static void add_healthy(const struct rp_peers *peers, const struct rp_peer *orig
     for (size_t index = 0; index < count; index += 1) {
         order[index] = peers->healthy[index];
     }
-    bool is_origin_demoted = origin != NULL && is_demoted(list->query, origin->id);
+    bool is_origin_demoted = origin != NULL && comes_last(list, origin);
     for (size_t index = 0; index < count && list->count < list->max; index += 1) {
         size_t drawn = index + draw_below(&key, count - index);
         const struct slot *slot = order[drawn];
@@ -437,7 +455,7 @@ static void add_healthy(const struct rp_peers *peers, const struct rp_peer *orig
         if (&slot->peer == origin) {
             continue;
         }
-        if (is_demoted(list->query, slot->peer.id)) {
+        if (comes_last(list, &slot->peer)) {
             demoted[demoted_count] = index;
             demoted_count += 1;
         } else {
@@ -456,10 +474,15 @@ size_t rp_peers_candidates(const struct rp_peers *peers, const struct rp_traits 
                            const struct rp_candidate_query *query,
                            struct rp_candidate *candidates_out, size_t max)
 {
-    struct candidate_list list = {.query = query, .candidates = candidates_out, .max = max};
+    struct candidate_list list = {
+        .query = query,
+        .prefers_reached = traits->candidates == RP_CANDIDATES_ORIGIN_IF_HEALTHY,
+        .candidates = candidates_out,
+        .max = max,
+    };
     const struct rp_peer *origin = askable_origin(peers, traits, query->origin_node_id);
     bool is_origin_only = traits->candidates == RP_CANDIDATES_ORIGIN;
-    if (origin != NULL && (is_origin_only || !is_demoted(query, origin->id))) {
+    if (origin != NULL && (is_origin_only || !comes_last(&list, origin))) {
         add_candidate(&list, origin, true);
     }
     if (!is_origin_only) {

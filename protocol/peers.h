@@ -49,6 +49,7 @@ struct rp_peer {
     bool is_self;
     enum rp_peer_state state;
     char state_text[RP_PEER_STATE_TEXT_MAX + 1]; /* as last set, terminated */
+    bool is_reached; /* we talked with it at its present address, and the last dial was answered */
     bool has_heartbeat;
     rp_time_ns last_heartbeat_ns; /* monotonic, of the receiving node */
     uint32_t failed_check_count;
@@ -101,6 +102,11 @@ bool rp_peers_remove(struct rp_peers *peers, struct rp_view id);
 bool rp_peers_heartbeat(struct rp_peers *peers, struct rp_view id, struct rp_view state,
                         rp_time_ns now_ns);
 
+/* What came of dialing the peer. Only the order of candidates depends on it (`current`: those that
+ * were reached come first), never health. A heartbeat received counts as reached; another address
+ * as not. Unknown id: nothing. */
+void rp_peers_reached(struct rp_peers *peers, struct rp_view id, bool is_reached);
+
 /* behaviour.md 9.4, to be called every `interval_ns`: a peer passes when its last heartbeat is
  * younger than three intervals. `threshold`: failed checks until unhealthy. */
 void rp_peers_check(struct rp_peers *peers, rp_time_ns now_ns, rp_time_ns interval_ns,
@@ -152,7 +158,8 @@ struct rp_candidate_query {
  * `max` of them; returns how many. Never self, no empty and no duplicate address.
  * - origin: only the origin, whatever its health.
  * - origin of any health, then every healthy node in random order.
- * - origin if healthy, then every other healthy node in random order.
+ * - origin if healthy, then every other healthy node in random order; those that were never
+ *   reached come after those that were, the origin first among them.
  * Costs O(healthy nodes), independent of dead ones. Demoted nodes keep their mutual order. */
 size_t rp_peers_candidates(const struct rp_peers *peers, const struct rp_traits *traits,
                            const struct rp_candidate_query *query,

@@ -76,6 +76,15 @@ static enum rp_peer_state state_of(const char *id)
     return rp_peers_get(peers, rp_view_text(id))->state;
 }
 
+/* Everyone answered a dial at its present address. */
+static void reach_all(void)
+{
+    size_t cursor = 0;
+    for (const struct rp_peer *peer; (peer = rp_peers_next(peers, &cursor)) != NULL;) {
+        rp_peers_reached(peers, peer->id, true);
+    }
+}
+
 static size_t candidates(enum rp_release release, const char *origin, const char *demoted,
                          uint64_t shuffle_key)
 {
@@ -356,6 +365,7 @@ START_TEST(candidates_follow_the_release)
     add("dead", "d:1", "dead");
     add("r2", "r2:1", "healthy");
     add("mute", "", "healthy");
+    reach_all();
     for (uint64_t key = 0; key < 20; key += 1) {
         size_t count = candidates(ORDERS[_i].release, ORDERS[_i].origin, ORDERS[_i].demoted, key);
         ck_assert_msg(count == ORDERS[_i].count, "%s: %zu", ORDERS[_i].name, count);
@@ -410,12 +420,36 @@ START_TEST(order_is_drawn_evenly_from_the_key)
 }
 END_TEST
 
+/* A fresh node learns of an origin that is gone: whoever answered is asked before it. */
+START_TEST(those_never_reached_come_after_those_that_were)
+{
+    add("w", "w:1", "healthy");
+    add("r1", "r1:1", "healthy");
+    add("r2", "r2:1", "healthy");
+    for (uint64_t key = 0; key < 20; key += 1) {
+        ck_assert_uint_eq(candidates(RP_RELEASE_CURRENT, "w", NULL, key), 3);
+        ck_assert(is_found(0, "w")); /* nobody was reached: the usual order */
+    }
+    rp_peers_reached(peers, rp_view_text("r2"), true);
+    for (uint64_t key = 0; key < 20; key += 1) {
+        ck_assert_uint_eq(candidates(RP_RELEASE_CURRENT, "w", NULL, key), 3);
+        ck_assert(is_found(0, "r2") && is_found(1, "w") && is_found(2, "r1"));
+        ck_assert_uint_eq(candidates(RP_RELEASE_ARC, "w", NULL, key), 3);
+        ck_assert(is_found(0, "w"));
+    }
+    add("r2", "r2:2", "healthy"); /* another address: not reached there */
+    ck_assert_uint_eq(candidates(RP_RELEASE_CURRENT, "w", NULL, 7), 3);
+    ck_assert(is_found(0, "w"));
+}
+END_TEST
+
 /* Asked for fewer, the best come, and a demoted peer does not take the place of a good one. */
 START_TEST(short_list_holds_the_best)
 {
     add("w", "w:1", "healthy");
     add("a", "a:1", "healthy");
     add("b", "b:1", "healthy");
+    reach_all();
     struct rp_view demoted[] = {rp_view_text("w"), rp_view_text("a")};
     struct rp_candidate_query query = {rp_view_text("w"), demoted, 2, 0};
     for (query.shuffle_key = 0; query.shuffle_key < 20; query.shuffle_key += 1) {
@@ -450,6 +484,7 @@ int main(void)
                         (int)(sizeof ORDERS / sizeof ORDERS[0]));
     tcase_add_test(tc, one_address_is_asked_once);
     tcase_add_test(tc, order_is_drawn_evenly_from_the_key);
+    tcase_add_test(tc, those_never_reached_come_after_those_that_were);
     tcase_add_test(tc, short_list_holds_the_best);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
