@@ -1,7 +1,5 @@
 #include "tests/bench/bench.h"
 
-#include <inttypes.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -52,12 +50,6 @@ double bench_sha256_rate(void)
     rp_sha256_free(hash);
     free(block);
     return rate;
-}
-
-size_t bench_heap_bytes(void)
-{
-    struct mallinfo2 info = mallinfo2();
-    return info.uordblks + info.hblkhd;
 }
 
 static void world_begins(void *context, struct sim_world *world)

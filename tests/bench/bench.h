@@ -22,8 +22,6 @@ double bench_seconds(void);
 double bench_median(double *values, size_t count);
 /* Bytes a second, over blocks of 64 KiB that are warm in the cache. */
 double bench_sha256_rate(void);
-/* Bytes that this process holds from its allocator now. */
-size_t bench_heap_bytes(void);
 
 /* How long the phases of one run took, in CPU seconds. */
 struct bench_times {
