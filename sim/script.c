@@ -161,6 +161,12 @@ static int run_world(struct script *script, const struct script_options *options
     if (options->world_ends != NULL) {
         options->world_ends(options->watch_context, outcome->world);
     }
+    if (error == RP_ERR_TIMEOUT) {
+        /* The cluster as declared does not come up: the scenario's to mend. */
+        script_place_error(script, note);
+        fail_outcome(outcome, SCRIPT_END_ERROR, script->error);
+        return 0;
+    }
     if (error != 0) {
         fail_outcome(outcome, SCRIPT_END_BROKEN, note[0] == '\0' ? rp_strerror(error) : note);
         return error == RP_ERR_NOMEM ? error : 0;

@@ -29,7 +29,9 @@ uint64_t script_take_count(lua_State *lua, int index, const char *what, uint64_t
 sim_chance script_take_chance(lua_State *lua, int index, const char *what);
 bool script_take_bool(lua_State *lua, int index, const char *what);
 const char *script_take_text(lua_State *lua, int index, const char *what);
+/* A release by name; and one that nodes are to run as (decision 0011). */
 enum rp_release script_take_release(lua_State *lua, int index, const char *what);
+enum rp_release script_take_node_release(lua_State *lua, int index, const char *what);
 
 /* An object with methods; an unknown name is an error that says so. With the userdata's block of
  * `size_bytes` returned, or none. */

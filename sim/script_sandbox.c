@@ -8,6 +8,7 @@
 
 #include "sim/script_state.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "protocol/error.h"
@@ -183,11 +184,15 @@ static int handle_error(lua_State *lua)
     return 1;
 }
 
-static void set_memory_error(struct script *script)
+void script_out_of_memory(struct script *script, lua_State *thread)
 {
     if (!script->is_over) {
+        char place[256];
+        char text[SCRIPT_TEXT_MAX];
         script->is_over = true;
-        script_place_error(script, "the script was stopped: 256 MiB of memory");
+        write_place(thread, place, sizeof place);
+        (void)snprintf(text, sizeof text, "%sthe script was stopped: 256 MiB of memory", place);
+        script_place_error(script, text);
     }
 }
 
@@ -203,7 +208,7 @@ bool script_call(struct script *script, int argument_count, int result_count)
         return true;
     }
     if (status == LUA_ERRMEM) {
-        set_memory_error(script);
+        script_out_of_memory(script, lua);
     } else if (status != LUA_OK) {
         script_take_error(script, lua);
     }
@@ -300,11 +305,14 @@ char *script_resolve(const struct script *script, const char *name)
 
 bool script_load(lua_State *lua, struct script *script, const char *name)
 {
+    errno = 0;
     char *resolved = script_resolve(script, name);
     FILE *file = resolved == NULL ? NULL : fopen(resolved, "rb");
+    int cause = errno;
     free(resolved);
     if (file == NULL) {
-        lua_pushfstring(lua, "cannot read '%s' in the scenario's folder", name);
+        lua_pushfstring(lua, "cannot read '%s': %s", name,
+                        cause != 0 ? strerror(cause) : "outside the scenario's folder");
         return false;
     }
     luaL_Buffer buffer;
@@ -316,12 +324,14 @@ bool script_load(lua_State *lua, struct script *script, const char *name)
         luaL_addsize(&buffer, count);
         total_bytes += count;
     } while (count == LUAL_BUFFERSIZE && total_bytes < SCRIPT_STRING_BYTES_MAX / 4);
-    bool is_whole = ferror(file) == 0 && feof(file) != 0;
+    cause = errno;
+    bool is_sound = ferror(file) == 0, is_whole = is_sound && feof(file) != 0;
     (void)fclose(file);
     luaL_pushresult(&buffer);
     if (!is_whole) {
         lua_pop(lua, 1);
-        lua_pushfstring(lua, "cannot read '%s' whole", name);
+        lua_pushfstring(lua, "cannot read '%s': %s", name,
+                        is_sound ? "too long for a scenario" : strerror(cause));
         return false;
     }
     size_t length_bytes = 0;

@@ -59,6 +59,8 @@ void script_rest(struct script *script);
 bool script_call(struct script *script, int argument_count, int result_count);
 /* Makes `script->error` of the error value on top of `thread`, whose stack still shows where. */
 void script_take_error(struct script *script, lua_State *thread);
+/* The limit of memory was hit in `thread`, whose stack shows where if it still can. */
+void script_out_of_memory(struct script *script, lua_State *thread);
 /* Puts the scenario's folder in front of "name.lua:line: ...". */
 void script_place_error(struct script *script, const char *message);
 

@@ -92,9 +92,8 @@ static void run_task(struct script_task *task, int argument_count)
         lua_pop(task->thread, result_count);
         return;
     }
-    if (status == LUA_ERRMEM && !script->is_over) {
-        script->is_over = true;
-        script_place_error(script, "the script was stopped: 256 MiB of memory");
+    if (status == LUA_ERRMEM) {
+        script_out_of_memory(script, task->thread);
     }
     if (status != LUA_OK || script->is_over) {
         script_take_error(script, task->thread);

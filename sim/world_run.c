@@ -101,7 +101,8 @@ static int set_up(struct sim_world *world, char note_out[160])
     for (size_t index = 0; index < world->pod_count; index += 1) {
         world->pods[index]->is_bootstrap = false;
         if (!sim_pod_is_ready(world->pods[index])) {
-            (void)snprintf(note_out, 160, "%.60s was not ready when set-up ended",
+            (void)snprintf(note_out, 160,
+                           "%.60s was not ready when set-up ended; see cluster.config and network",
                            world->pods[index]->id);
             return RP_ERR_TIMEOUT;
         }

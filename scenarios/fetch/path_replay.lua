@@ -1,6 +1,5 @@
 -- An attacker on the path sees an honest fetch and uses its MAC for another file, and then sends the
--- very same bytes again. The first must fail in every release; the second is what the reference
--- lets pass: run it with `--set release=arc`.
+-- very same bytes again. The first must fail everywhere; the second is what the reference lets pass.
 return {
   name = "fetch-path-replay",
   about = "A captured fetch is worth nothing: not for another path, and not a second time.",

@@ -360,13 +360,16 @@ static void print_quiet(const struct sim_result *result)
 
 static void print_outcome(const struct run_options *options, const struct script_outcome *outcome)
 {
-    if (outcome->end == SCRIPT_END_ERROR || outcome->end == SCRIPT_END_BROKEN) {
+    bool is_wrong = outcome->end == SCRIPT_END_ERROR;
+    if (is_wrong || outcome->end == SCRIPT_END_BROKEN) {
         cli_error("%s", outcome->error);
     }
     if (options->is_json) {
         if (print_json(options, outcome) != 0) {
             cli_error("%s: the result could not be printed", options->path);
         }
+    } else if (is_wrong) {
+        return; /* nothing was judged, so there is nothing to sum up */
     } else if (outcome->result != NULL && options->is_quiet) {
         print_quiet(outcome->result);
     } else if (outcome->result != NULL) {
@@ -405,7 +408,8 @@ static int run_and_tell(const struct run_options *options, struct run *run, stru
         code = CLI_EXIT_BROKEN;
     }
     bool is_written = true;
-    if (run->outcome.is_run) {
+    /* A script that is wrong leaves nothing behind that could be taken for a result. */
+    if (run->outcome.is_run && run->outcome.end != SCRIPT_END_ERROR) {
         is_written = trace->file == NULL || (!run->is_sink_failed && cli_file_commit(trace));
         if (options->out != NULL) {
             is_written = write_folder(options, run) && is_written;

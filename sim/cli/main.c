@@ -81,7 +81,7 @@ static size_t edit_distance(const char *left, const char *right)
 const char *cli_nearest(const char *word, const char *const *names, size_t count)
 {
     const char *nearest = NULL;
-    size_t nearest_distance = strlen(word) / 3 + 2;
+    size_t nearest_distance = strlen(word) / 3 + 1;
     for (size_t i = 0; i < count; i++) {
         size_t distance = edit_distance(word, names[i]);
         if (distance < nearest_distance) {

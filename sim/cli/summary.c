@@ -97,6 +97,11 @@ static void print_lag(const struct sim_lag_summary *lag, FILE *file)
         fputs("  lag          nothing had to be replicated\n", file);
         return;
     }
+    if (lag->count == lag->unbounded) {
+        fprintf(file, "  lag          %snone of %" PRIu64 " copies arrived%s\n",
+                cli_colour(file, CLI_RED), lag->count, cli_colour(file, CLI_PLAIN));
+        return;
+    }
     cli_format_seconds(lag->p50_s, p50);
     cli_format_seconds(lag->p90_s, p90);
     cli_format_seconds(lag->p99_s, p99);

@@ -139,7 +139,8 @@ static const struct set_row sets[] = {
     {"files=1000", NULL, "{\"files\":1000,\"kind\":\"a\",\"p\":0.1,\"slow\":false}"},
     {"kind=b\"c", NULL, "{\"files\":10,\"kind\":\"b\\\"c\",\"p\":0.1,\"slow\":false}"},
     {"slow=true", NULL, "{\"files\":10,\"kind\":\"a\",\"p\":0.1,\"slow\":true}"},
-    {"release=arc", NULL, "{\"files\":10,\"kind\":\"a\",\"p\":0.1,\"slow\":false}"},
+    {"release=current", NULL, "{\"files\":10,\"kind\":\"a\",\"p\":0.1,\"slow\":false}"},
+    {"release=arc", "--set release: nodes of release 'arc' cannot be run", NULL},
     {"files=many", "--set files=many: the parameter is a number", NULL},
     {"slow=1", "--set slow=1: the parameter is a boolean", NULL},
     {"flies=1", "--set flies=1: the scenario has no parameter 'flies'", NULL},
@@ -191,7 +192,7 @@ START_TEST(require_stays_in_the_folder)
                      0);
     run_text("return require 'out'", NULL, 0, &outcome);
     ck_assert_int_eq(outcome.end, SCRIPT_END_ERROR);
-    ck_assert_ptr_nonnull(strstr(outcome.error, "in the scenario's folder"));
+    ck_assert_ptr_nonnull(strstr(outcome.error, "outside the scenario's folder"));
     script_outcome_clear(&outcome);
 }
 END_TEST
