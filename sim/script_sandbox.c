@@ -277,6 +277,7 @@ static int protected_call_handled(lua_State *lua)
 
 char *script_resolve(const struct script *script, const char *name)
 {
+    errno = 0;
     if (name[0] == '\0' || name[0] == '/') {
         return NULL;
     }
@@ -298,6 +299,7 @@ char *script_resolve(const struct script *script, const char *name)
     if (resolved != NULL && (strncmp(resolved, script->root, root_length) != 0 ||
                              (root_length > 1 && resolved[root_length] != '/'))) {
         free(resolved); /* a link that leads out of the folder */
+        errno = 0;
         return NULL;
     }
     return resolved;
@@ -305,7 +307,6 @@ char *script_resolve(const struct script *script, const char *name)
 
 bool script_load(lua_State *lua, struct script *script, const char *name)
 {
-    errno = 0;
     char *resolved = script_resolve(script, name);
     FILE *file = resolved == NULL ? NULL : fopen(resolved, "rb");
     int cause = errno;

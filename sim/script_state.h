@@ -68,7 +68,7 @@ void script_place_error(struct script *script, const char *message);
  * False: an error text is on the stack instead. */
 bool script_load(lua_State *lua, struct script *script, const char *name);
 /* The real path of `name` inside the scenario's own folder; NULL when there is none, or it lies
- * outside, links resolved. Owned by the caller (free). */
+ * outside (then errno is 0), links resolved. Owned by the caller (free). */
 char *script_resolve(const struct script *script, const char *name);
 
 /* Bounded or deterministic replacements, each into the open tables of the standard libraries. */
