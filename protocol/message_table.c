@@ -23,7 +23,7 @@ static const struct rp_json_field JOIN_REQUEST_FIELDS[] = {
     {TEXT(struct rp_join_request, auth_nonce, "auth_nonce"), .omit_zero = true},
     {INT(struct rp_join_request, auth_timestamp, "auth_timestamp"), .omit_zero = true},
     {TEXT(struct rp_join_request, auth_hmac, "auth_hmac"), .omit_zero = true},
-    {UINT(struct rp_join_request, raft_id, "raft_id"), .omit_zero = true, .needs = RP_HAS_BINDING},
+    {UINT(struct rp_join_request, raft_id, "raft_id"), .omit_zero = true},
     {BOOL(struct rp_join_request, is_bound_fetch, "bound_fetch"), .omit_zero = true,
      .needs = RP_HAS_BINDING},
 };
@@ -37,7 +37,7 @@ static const struct rp_json_field NODE_INFO_FIELDS[] = {
     {TEXT(struct rp_node_info, api_addr, "api_addr")},
     {TEXT(struct rp_node_info, coord_addr, "coord_addr")},
     {INT(struct rp_node_info, core_count, "core_count")},
-    {UINT(struct rp_node_info, raft_id, "raft_id"), .omit_zero = true, .needs = RP_HAS_BINDING},
+    {UINT(struct rp_node_info, raft_id, "raft_id"), .omit_zero = true},
     {BOOL(struct rp_node_info, is_bound_fetch, "bound_fetch"), .omit_zero = true,
      .needs = RP_HAS_BINDING},
 };
