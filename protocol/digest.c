@@ -30,7 +30,16 @@ void rp_mixer_number(struct rp_mixer *mixer, uint64_t number)
     mixer->high = mixer->high * LANE_HIGH_SEED + mixer->low;
 }
 
-/* Up to eight bytes, the first one lowest, whatever the machine's byte order. */
+/* Eight bytes, the first one lowest, whatever the machine's byte order. Written out, the compiler
+ * makes one load of it; as a loop it took a fortieth of a rotation of small files. */
+static uint64_t load_word(const uint8_t *bytes)
+{
+    return (uint64_t)bytes[0] | (uint64_t)bytes[1] << 8 | (uint64_t)bytes[2] << 16 |
+           (uint64_t)bytes[3] << 24 | (uint64_t)bytes[4] << 32 | (uint64_t)bytes[5] << 40 |
+           (uint64_t)bytes[6] << 48 | (uint64_t)bytes[7] << 56;
+}
+
+/* Fewer than eight. */
 static uint64_t load(const uint8_t *bytes, size_t count)
 {
     uint64_t number = 0;
@@ -45,7 +54,7 @@ void rp_mixer_view(struct rp_mixer *mixer, struct rp_view view)
     size_t at = 0;
     rp_mixer_number(mixer, view.length_bytes);
     for (; view.length_bytes - at >= 8; at += 8) {
-        rp_mixer_number(mixer, load(view.bytes + at, 8));
+        rp_mixer_number(mixer, load_word(view.bytes + at));
     }
     if (at < view.length_bytes) {
         rp_mixer_number(mixer, load(view.bytes + at, view.length_bytes - at));

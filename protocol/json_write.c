@@ -13,6 +13,27 @@ static bool is_plain(uint8_t byte)
            byte != '>' && byte != '&';
 }
 
+#define EACH_BYTE UINT64_C(0x0101010101010101)
+
+/* The top bit of each byte of `word` that is 0; those above the first such byte may be wrong. */
+static uint64_t zero_bytes(uint64_t word)
+{
+    return (word - EACH_BYTE) & ~word;
+}
+
+/* Are these eight bytes all plain? Texts are paths, hashes and base64: looking at each byte alone took
+ * a twenty-fifth of a pull. */
+static bool are_plain(const uint8_t *bytes)
+{
+    uint64_t word;
+    memcpy(&word, bytes, sizeof word);
+    uint64_t special = word | (word - 0x20 * EACH_BYTE); /* not ASCII, or a control */
+    special |= zero_bytes(word ^ '"' * EACH_BYTE) | zero_bytes(word ^ '\\' * EACH_BYTE);
+    special |= zero_bytes(word ^ '<' * EACH_BYTE) | zero_bytes(word ^ '>' * EACH_BYTE);
+    special |= zero_bytes(word ^ '&' * EACH_BYTE);
+    return (special & 0x80 * EACH_BYTE) == 0;
+}
+
 static char short_escape(uint8_t byte)
 {
     switch (byte) {
@@ -67,6 +88,9 @@ static int append_characters(struct rp_buffer *out, struct rp_view text)
     int error = RP_OK;
     while (at != end && error == RP_OK) {
         const uint8_t *start = at;
+        while (end - at >= 8 && are_plain(at)) {
+            at += 8;
+        }
         while (at < end && is_plain(*at)) {
             at += 1;
         }

@@ -8,7 +8,7 @@
 
 #define KEY_LITERAL      (UINT64_C(1) << 63)
 #define KEY_SPARSE       (UINT64_C(1) << 62)
-#define BUCKET_COUNT     1024u
+#define BUCKET_COUNT     8192u /* the cache holds 16384 of the smallest pieces */
 #define ROOM_FIRST_BYTES ((size_t)4096)
 
 struct piece {

@@ -114,13 +114,9 @@ static void receive_message(void *context, struct rp_view from_address, sim_site
 static void note_raft(void *context, enum sim_raft_note note, const uint64_t detail[4])
 {
     struct sim_pod *pod = context;
-    uint8_t bytes[6 * 8];
     const uint64_t words[6] = {pod->number, (uint64_t)note, detail[0],
                                detail[1],   detail[2],      detail[3]};
-    for (size_t at = 0; at < sizeof bytes; at += 1) {
-        bytes[at] = (uint8_t)(words[at / 8] >> (8 * (at % 8)));
-    }
-    sim_trace_note(pod->world->trace, "raft", bytes, sizeof bytes);
+    sim_trace_note_words(pod->world->trace, "raft", words, 6);
 }
 
 static uint64_t digest_secret(const char *secret)

@@ -19,6 +19,7 @@
 #define TEXT_COUNT     6u
 #define TEXT_BYTES_MAX 4096u /* of one text in the ring; the fingerprint takes all */
 #define LANE_MAX       4096u
+#define NOTE_WORD_MAX  8u
 
 enum record_sort { RECORD_EVENT = 1, RECORD_OBSERVATION = 2, RECORD_NOTE = 3 };
 
@@ -135,12 +136,13 @@ static uint8_t *put_long(uint8_t *at, uint64_t value)
     return at + 8;
 }
 
-static uint8_t *put_number(uint8_t *at, uint64_t value, unsigned byte_count)
+static uint8_t *put_length(uint8_t *at, size_t length)
 {
-    for (unsigned byte = 0; byte < byte_count; byte += 1) {
-        at[byte] = (uint8_t)(value >> (8 * byte));
-    }
-    return at + byte_count;
+    at[0] = (uint8_t)length;
+    at[1] = (uint8_t)(length >> 8);
+    at[2] = (uint8_t)(length >> 16);
+    at[3] = (uint8_t)(length >> 24);
+    return at + 4;
 }
 
 static uint64_t get_number(const uint8_t **at, unsigned byte_count)
@@ -250,6 +252,48 @@ static void put_numbers(uint8_t numbers[8 * NUMBER_COUNT], const struct rp_obser
     put_long(at, observation->value2);
 }
 
+/* The same bytes as head, numbers and texts gathered one by one, where there is room for them all:
+ * 14 small copies with their checks took a twentieth of a run of small files. */
+static bool gather_observation(struct sim_trace *trace, const uint8_t head[HEAD_BYTES],
+                               const uint8_t numbers[8 * NUMBER_COUNT], const struct texts *texts)
+{
+    size_t length_bytes = HEAD_BYTES + 8 * NUMBER_COUNT + 4 * TEXT_COUNT;
+    for (size_t index = 0; index < TEXT_COUNT; index += 1) {
+        length_bytes += texts->views[index].length_bytes;
+    }
+    if (length_bytes > GATHER_BYTES - trace->gathered_bytes) {
+        return false;
+    }
+    uint8_t *at = trace->gathered + trace->gathered_bytes;
+    trace->gathered_bytes += length_bytes;
+    memcpy(at, head, HEAD_BYTES);
+    memcpy(at + HEAD_BYTES, numbers, 8 * NUMBER_COUNT);
+    at += HEAD_BYTES + 8 * NUMBER_COUNT;
+    for (size_t index = 0; index < TEXT_COUNT; index += 1) {
+        struct rp_view text = texts->views[index];
+        at = put_length(at, text.length_bytes);
+        if (text.length_bytes > 0) {
+            memcpy(at, text.bytes, text.length_bytes);
+            at += text.length_bytes;
+        }
+    }
+    return true;
+}
+
+/* The slow way, which may hash in between or pass a long text by. */
+static void gather_parts(struct sim_trace *trace, const uint8_t head[HEAD_BYTES],
+                         const uint8_t numbers[8 * NUMBER_COUNT], const struct texts *texts)
+{
+    gather(trace, head, HEAD_BYTES);
+    gather(trace, numbers, 8 * NUMBER_COUNT);
+    for (size_t index = 0; index < TEXT_COUNT; index += 1) {
+        uint8_t length[4];
+        put_length(length, texts->views[index].length_bytes);
+        gather(trace, length, sizeof length);
+        gather(trace, texts->views[index].bytes, texts->views[index].length_bytes);
+    }
+}
+
 static size_t kept_bytes(struct rp_view text)
 {
     return text.length_bytes < TEXT_BYTES_MAX ? text.length_bytes : TEXT_BYTES_MAX;
@@ -272,7 +316,9 @@ static void ring_observation(struct sim_trace *trace, rp_time_ns now_ns,
     at += HEAD_BYTES + 8 * NUMBER_COUNT;
     for (size_t index = 0; index < TEXT_COUNT; index += 1) {
         size_t text_bytes = kept_bytes(texts->views[index]);
-        at = put_number(at, text_bytes, 2);
+        at[0] = (uint8_t)text_bytes;
+        at[1] = (uint8_t)(text_bytes >> 8);
+        at += 2;
         if (text_bytes > 0) {
             memcpy(at, texts->views[index].bytes, text_bytes);
             at += text_bytes;
@@ -288,13 +334,8 @@ void sim_trace_observation(struct sim_trace *trace, rp_time_ns now_ns, struct rp
     uint8_t numbers[8 * NUMBER_COUNT];
     put_head(head, 0, RECORD_OBSERVATION, (unsigned)observation->kind, now_ns, 0);
     put_numbers(numbers, observation);
-    gather(trace, head, sizeof head);
-    gather(trace, numbers, sizeof numbers);
-    for (size_t index = 0; index < TEXT_COUNT; index += 1) {
-        uint8_t length[4];
-        put_number(length, texts.views[index].length_bytes, 4);
-        gather(trace, length, sizeof length);
-        gather(trace, texts.views[index].bytes, texts.views[index].length_bytes);
+    if (!gather_observation(trace, head, numbers, &texts)) {
+        gather_parts(trace, head, numbers, &texts);
     }
     ring_observation(trace, now_ns, observation, &texts, numbers);
     if (trace->file != NULL) {
@@ -318,6 +359,18 @@ void sim_trace_note(struct sim_trace *trace, const char *what, const void *bytes
     gather(trace, head, sizeof head);
     gather(trace, what, what_bytes);
     gather(trace, bytes, length_bytes);
+}
+
+void sim_trace_note_words(struct sim_trace *trace, const char *what, const uint64_t *words,
+                          size_t word_count)
+{
+    uint8_t bytes[8 * NOTE_WORD_MAX];
+    uint8_t *at = bytes;
+    RP_ASSERT(word_count <= NOTE_WORD_MAX);
+    for (size_t index = 0; index < word_count; index += 1) {
+        at = put_long(at, words[index]);
+    }
+    sim_trace_note(trace, what, bytes, 8 * word_count);
 }
 
 /* ---- Replay ------------------------------------------------------------------------------------ */

@@ -38,6 +38,9 @@ void sim_trace_observation(struct sim_trace *trace, rp_time_ns now_ns, struct rp
 /* Anything else that must be the same in every run (bytes sent, a decision drawn). */
 void sim_trace_note(struct sim_trace *trace, const char *what, const void *bytes,
                     size_t length_bytes);
+/* The same of numbers, at most 8 of them, little-endian. */
+void sim_trace_note_words(struct sim_trace *trace, const char *what, const uint64_t *words,
+                          size_t word_count);
 
 struct sim_fingerprint sim_trace_fingerprint(const struct sim_trace *trace);
 void sim_fingerprint_text(struct sim_fingerprint fingerprint, char text_out[33]);
