@@ -23,7 +23,7 @@ static const struct fault_kind kinds[] = {
      "With a lost volume the disk is empty; with a new identity the name is new too.",
      "n:replace{ identity = \"new\", volume = \"lost\" }"},
     {"rotate", "a rolling replacement of many pods, as Kubernetes does it",
-     "SIGTERM, grace, SIGKILL, new pod, the next one when it is ready.",
+     "Each pod gets SIGTERM, then SIGKILL; its successor must be ready before the next one's turn.",
      "c:rotate{ volume = \"lost\" }"},
     {"clock", "a node's wall clock is off, jumps or drifts",
      "Requests are refused as stale beyond the authenticator's window; drift acts on timers too.",

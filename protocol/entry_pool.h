@@ -2,8 +2,8 @@
  * states, lent to every node of a world (or process) at birth.
  *
  * A command is decoded once, whoever applies it first; nodes that apply the same command at the same
- * index to the same manifest state get the very same next state (manifest.h), so a thousand nodes
- * with a hundred thousand files hold one tree. Keyed by index, term and bytes (compared in full, a
+ * index to the same manifest state get the very same next state (manifest.h), so all nodes of a
+ * big cluster hold one tree. Keyed by index, term and bytes (compared in full, a
  * hash only finds them). Results that nobody refers to any more are dropped, oldest first, beyond a
  * fixed number. Single-threaded. No behaviour depends on whether something was found here. */
 #ifndef REPLISIM_PROTOCOL_ENTRY_POOL_H

@@ -1,4 +1,4 @@
-/* Errors of the protocol room: a call that could not do its work returns 0 or one of these. What a
+/* Errors of the protocol room: 0, or one of these when a call has failed. What a
  * peer does wrong is no error but an outcome; each module names its own. */
 #ifndef REPLISIM_PROTOCOL_ERROR_H
 #define REPLISIM_PROTOCOL_ERROR_H

@@ -293,7 +293,7 @@ static void refuse_offset(struct rp_fetch_server *server, int64_t offset, rp_tim
     rp_buffer_clear(&text);
 }
 
-/* Ack values come from the manifest, never from the file (behaviour.md 5.1). */
+/* What an ack says is the manifest's, whatever lies on disk (behaviour.md 5.1). */
 static void accept(struct rp_fetch_server *server, rp_time_ns now_ns)
 {
     const struct rp_file_entry *entry = server->entry;

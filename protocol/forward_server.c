@@ -74,7 +74,7 @@ enum rp_forward_verdict rp_forward_judge(const struct rp_forward_host *host,
     if (!is_authentic(host, request)) {
         return RP_FORWARD_NOT_AUTHENTIC;
     }
-    /* The nonce is burnt even when a later check fails. */
+    /* Remembered here, before the checks that may still refuse. */
     if (!host->track_nonce(host->context, request->node_id, request->nonce, request->timestamp)) {
         return RP_FORWARD_REPLAY;
     }

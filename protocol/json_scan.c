@@ -158,7 +158,7 @@ static uint8_t *put_code_point(uint8_t *out, uint32_t code)
 }
 
 /* `at` is at the first hex digit of a checked escape; gives the code point and moves on. A lone
- * surrogate becomes U+FFFD, and the escape after it is read on its own (wire.md 4.4). */
+ * surrogate turns into U+FFFD and does not swallow what follows (wire.md 4.4). */
 static uint32_t take_unicode(const uint8_t **at, const uint8_t *end)
 {
     uint32_t code = (uint32_t)hex_four(*at, end);

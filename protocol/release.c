@@ -159,7 +159,7 @@ static const struct {
     const char *name;
     const char *about;
 } TEXTS[RP_RELEASE_COUNT] = {
-    [RP_RELEASE_PHASE2] = {"phase2", "the first pull request: origin only, no catch-up, no codes"},
+    [RP_RELEASE_PHASE2] = {"phase2", "pulls from the origin alone, without catch-up or codes"},
     [RP_RELEASE_PHASE3] = {"phase3", "adds the catch-up walk, peer fallback, ack codes and dedup"},
     [RP_RELEASE_ARC] = {"arc", "the reference today, its defects included"},
     [RP_RELEASE_CURRENT] = {"current", "a good implementation; every property holds (default)"},

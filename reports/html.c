@@ -195,10 +195,9 @@ static void write_plots(const struct report_run *run, const char *folder, const 
                         FILE *page)
 {
     fputs("<h2>Replication lag</h2>\n", page);
-    fputs(
-        "<p class=\"soft\">From the commit of a file's registration to the moment a node holds it, "
-        "intact and durable. The node that made the file is not counted.</p>\n",
-        page);
+    fputs("<p class=\"soft\">How long after a file's registration was committed each node had it, "
+          "whole and synced; its maker does not count.</p>\n",
+          page);
     if (run->sample_count == 0) {
         fputs("<section>No file had to be replicated in this run.</section>\n", page);
     } else if (plots_note[0] != '\0') {

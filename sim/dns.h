@@ -22,7 +22,7 @@ RP_MUST_USE int sim_dns_set(struct sim_dns *dns, rp_time_ns now_ns, struct rp_vi
                             struct rp_view pod_name, struct rp_view host);
 /* The pod is gone, or down for good: no member any more. */
 void sim_dns_remove(struct sim_dns *dns, rp_time_ns now_ns, struct rp_view pod_name);
-/* Addresses of replaced pods go on being resolved for so long; 0 (the default): not at all. */
+/* How long the old address of a replaced pod is still given out; 0 (the default): not at all. */
 void sim_dns_set_stale(struct sim_dns *dns, rp_time_ns stale_ns);
 
 /* "name:port" to "host:port" in text_out, not terminated. `caller` is a pod name that the service

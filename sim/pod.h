@@ -67,7 +67,7 @@ struct sim_replace_spec {
 RP_MUST_USE int sim_pod_replace(struct sim_pod *pod, const struct sim_replace_spec *spec,
                                 struct sim_pod **successor_out);
 
-/* The node's wall clock against true time; drift acts on its monotonic clock too. */
+/* How far the node's wall clock is off; drift bends its monotonic clock as well. */
 void sim_pod_clock(struct sim_pod *pod, const int64_t *skew_ns, const int64_t *drift_ppm,
                    const int64_t *jump_ns);
 

@@ -10,7 +10,7 @@ struct sim_world;
 /* X(name, text, about): the properties checked in this build, in the order of invariants.md. */
 #define SIM_PROPERTY_TABLE(X)                                                                      \
     X(SIM_PROP_INTACT_BYTES, "intact-bytes",                                                       \
-      "a visible file has exactly the bytes of the version it was published for")                  \
+      "the bytes of a visible file are those of the version it stands for")                        \
     X(SIM_PROP_ATOMIC_PUBLISH, "atomic-publish",                                                   \
       "a final name appears in one step, after all bytes came and the whole hash was compared")    \
     X(SIM_PROP_SERVE_MANIFEST_ONLY, "serve-manifest-only",                                         \
@@ -18,12 +18,12 @@ struct sim_world;
     X(SIM_PROP_PUBLISH_CURRENT, "publish-current",                                                 \
       "what is published is the version that the manifest holds at that moment")                   \
     X(SIM_PROP_MANIFEST_AGREEMENT, "manifest-agreement",                                           \
-      "nodes with the same applied index have equal manifests, LSNs included")                     \
+      "at one applied index all manifests are equal, LSNs too")                                    \
     X(SIM_PROP_SINGLE_FLIGHT, "single-flight", "at most one active pull for a node and path")      \
     X(SIM_PROP_OUTCOME_ACCOUNTING, "outcome-accounting",                                           \
       "every accepted announcement ends in exactly one outcome, and the counters say so")          \
     X(SIM_PROP_MISMATCH_STOPS_ATTEMPT, "mismatch-stops-attempt",                                   \
-      "after a checksum mismatch no other candidate is contacted within the same attempt")         \
+      "a mismatch ends the attempt: no further candidate is asked in it")                          \
     X(SIM_PROP_QUERY_COMPLETE, "query-complete",                                                   \
       "a node that reports ready holds everything that its catch-up owes, intact")                 \
     X(SIM_PROP_NO_REPLAY, "no-replay",                                                             \

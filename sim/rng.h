@@ -1,5 +1,5 @@
-/* Randomness of a run: one algorithm, one stream a purpose, so that a new draw here does not move
- * the story there. A stream is named by (seed, purpose, key, incarnation); integers only. */
+/* Randomness of a run: one algorithm, one stream a purpose, so that one more draw for one
+ * purpose leaves all others as they were. A stream is named by (seed, purpose, key, incarnation); integers only. */
 #ifndef REPLISIM_SIM_RNG_H
 #define REPLISIM_SIM_RNG_H
 

@@ -1,5 +1,5 @@
-/* A rolling rotation as Kubernetes does it: SIGTERM, grace, SIGKILL, a new pod after a delay, and the
- * next when that one is ready; never more than `unavailable_max` at a time.
+/* A rolling rotation, as an orchestrator's: a pod is ended, politely first, and its successor must be
+ * ready before the next one's turn; never more than `unavailable_max` at a time.
  *
  * Built on sim_pod_replace, which does one pod. A rotation is looked at after each instant by its
  * owner (sim_rotation_step): it has no events of its own. */

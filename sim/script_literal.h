@@ -1,7 +1,7 @@
 /* Literals of scenarios: durations, sizes, rates, ranges and probabilities (docs/scenario-api.md).
  *
  * Texts are read in integer arithmetic, so that "0.1s" is exactly 100 ms everywhere. Numbers cross
- * into the world once, here: times rounded to the nearest nanosecond, probabilities to k/2^53.
+ * into the world once, here: a time as whole nanoseconds, a probability as a multiple of 2^-53.
  *
  * Errors of all: RP_ERR_SYNTAX (not such a literal), RP_ERR_TYPE (negative where that is not allowed,
  * out of range, not a whole number of the smallest unit, NaN). */

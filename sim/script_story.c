@@ -1,5 +1,5 @@
 /* Coroutines of the story. Each resume is an event of the world's queue, so it is in the fingerprint;
- * a coroutine runs to its next wait in zero virtual time. */
+ * between two waits of a coroutine the virtual clock stands still. */
 #include "sim/script_story.h"
 
 #include <stdlib.h>

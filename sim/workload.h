@@ -37,7 +37,7 @@ struct sim_flush_wait {
 RP_MUST_USE int sim_workload_flush(struct sim_pod *pod, const struct sim_flush_spec *spec,
                                    const struct sim_flush_wait *wait, char note_out[160]);
 
-/* A command as a member with the secret may send it: answered as the wire would. */
+/* A proposal from somebody who knows the secret, with the answer that a peer would get. */
 struct sim_propose_result {
     int error;          /* 0: ok */
     const char *status; /* "ok" or "error" */

@@ -104,8 +104,8 @@ void sim_world_interrupt(struct sim_world *world);
 void sim_world_fail(struct sim_world *world, const char *property, struct rp_view node_id,
                     const char *place, const char *detail);
 
-/* A checker's verdict on a node (NULL: on the cluster). `place`: checker, role and protocol state,
- * without ids, times or seeds. Texts are copied; repeats of one (property, node, place) are counted
+/* A checker's verdict on a node (NULL: on the cluster). `place`: what kind of node, in what
+ * state; nothing that a seed changes. Texts are copied; repeats of one (property, node, place) are counted
  * but kept once. */
 void sim_world_violate(struct sim_world *world, const char *property, struct sim_pod *pod,
                        const char *place, const char *detail);
@@ -157,7 +157,7 @@ RP_MUST_USE int sim_world_add(struct sim_world *world, const struct sim_add_spec
 
 /* ---- Judgements over the cluster (truth, not the nodes' own view) ----------------------------- */
 
-/* Every live node holds every file of the committed manifest, intact, and is idle. O(1): kept up
+/* All nodes that are up hold the whole committed manifest and have nothing left to do. O(1): kept up
  * to date by the observers. Paused nodes do not count. */
 bool sim_world_is_settled(struct sim_world *world);
 /* Text for a failed settle: what is missing where, files without an honest holder by name. */

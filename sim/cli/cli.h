@@ -13,7 +13,7 @@
 enum cli_exit {
     CLI_EXIT_PASS = 0,
     CLI_EXIT_FAIL = 1,   /* a property failed */
-    CLI_EXIT_WRONG = 2,  /* the command, the scenario or an input file is wrong */
+    CLI_EXIT_WRONG = 2,  /* what the user gave is wrong */
     CLI_EXIT_BROKEN = 3, /* the program itself failed: a crash, time-out, non-determinism */
     CLI_EXIT_INTERRUPTED = 130
 };
@@ -132,7 +132,7 @@ struct cli_scenarios {
     char **paths; /* owned; sorted bytewise */
     size_t count;
 };
-/* A file, or a folder searched for *.lua; names that begin with "_" are helpers. False: told. */
+/* Of a file, or of all *.lua below a folder but those named "_...". False: told. */
 bool cli_scenarios_find(struct cli_scenarios *scenarios, const char *path);
 void cli_scenarios_clear(struct cli_scenarios *scenarios);
 /* Where scenarios are when no path is given: ./scenarios, the checkout's, the installed ones. */

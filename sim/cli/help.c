@@ -13,7 +13,7 @@ const char cli_help_run[] =
     "  --out DIR, -o DIR    result.json, lag.csv and the replication-lag report (index.html)\n"
     "  --trace FILE         every event: FILE.json as Chrome trace (ui.perfetto.dev opens it),\n"
     "                       FILE.jsonl one event a line\n"
-    "  --check-determinism  runs twice; on a difference names the first event that differs\n"
+    "  --check-determinism  runs twice and names the event at which the two part, if they do\n"
     "  --timeout S          at most S seconds of real time\n"
     "  -q, --quiet          nothing of a run that passed, one line of each violation else\n"
     "  --help\n"

@@ -105,8 +105,8 @@ static void print_help(FILE *file)
     }
     fputs("\n  replisim COMMAND --help   all about one command\n"
           "  replisim --version\n\n"
-          "exit codes: 0 all held; 1 a property failed; 2 the command, the scenario or an input\n"
-          "file is wrong; 3 the program itself failed (a crash, a time-out, non-determinism)\n",
+          "exit codes: 0 all held; 1 a property failed; 2 the command or a file that you gave is\n"
+          "wrong; 3 the program itself failed (a crash, a time-out, non-determinism)\n",
           file);
 }
 

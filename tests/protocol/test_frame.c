@@ -78,7 +78,7 @@ START_TEST(frames_back_to_back_come_one_by_one)
 }
 END_TEST
 
-/* Body bytes in the same segment as the ack stay with the caller. */
+/* What follows the ack in one segment is body, and the caller's. */
 START_TEST(bytes_after_the_frame_stay_with_the_caller)
 {
     struct rp_view input = rp_view_make("\0\0\0\3\x21{}PAR1", 11);
