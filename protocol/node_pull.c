@@ -388,10 +388,31 @@ static void begin_check(struct node_worker *worker, const struct rp_pull_action 
     node_check_begin(&worker->check, worker->entry);
 }
 
-/* The candidates for a file, in node->pull_candidates. */
-static size_t list_candidates(struct rp_node *node, const struct rp_file_entry *entry,
-                              bool *is_any_reached_out)
+/* A node that has seen many rotations knows many peers that are gone and not yet found to be:
+ * only the last attempt dials those that never answered, when somebody else did. */
+static size_t drop_unreached(const struct node_worker *worker, bool is_any_reached, size_t count)
 {
+    struct rp_node *node = worker->node;
+    bool is_last = worker->attempt >= node->config.replication_retry_max_attempts;
+    if (node->traits->candidates != RP_CANDIDATES_ORIGIN_IF_HEALTHY || !is_any_reached || is_last) {
+        return count;
+    }
+    size_t kept = 0;
+    for (size_t row = 0; row < count; row += 1) {
+        const struct rp_peer *peer = rp_peers_get(node->peers, node->candidates[row].node_id);
+        if (peer != NULL && peer->is_reached) {
+            node->pull_candidates[kept] = node->pull_candidates[row];
+            kept += 1;
+        }
+    }
+    return kept;
+}
+
+/* The candidates for a worker's file, in node->pull_candidates. */
+static size_t list_candidates(struct node_worker *worker, bool *is_any_reached_out)
+{
+    struct rp_node *node = worker->node;
+    const struct rp_file_entry *entry = worker->entry;
     struct rp_candidate_query query = {
         .origin_node_id = entry->origin_node_id,
         .shuffle_key = node_random_u64(node, RP_RANDOM_CANDIDATES),
@@ -408,7 +429,7 @@ static size_t list_candidates(struct rp_node *node, const struct rp_file_entry *
             .is_bound_fetch = peer != NULL && peer->is_bound_fetch,
         };
     }
-    return count;
+    return drop_unreached(worker, *is_any_reached_out, count);
 }
 
 static void answer_resolve(struct node_worker *worker, size_t count)
@@ -430,7 +451,7 @@ static void resolve(struct node_worker *worker, const struct rp_pull_action *act
     worker->state = WORKER_RESOLVING;
     worker->entry = rp_file_entry_retain(action->entry);
     worker->attempt = action->attempt;
-    size_t count = list_candidates(node, action->entry, &is_any_reached);
+    size_t count = list_candidates(worker, &is_any_reached);
     bool is_worth_waiting = node->traits->candidates == RP_CANDIDATES_ORIGIN_IF_HEALTHY &&
                             count > 1 && !is_any_reached && node->greeting_count > 0;
     if (!is_worth_waiting || !rp_timer_is_armed(&node->greeting_timer)) {
@@ -444,7 +465,7 @@ static void resolve_waiting(struct rp_node *node)
     for (uint32_t index = 0; index < node->worker_count; index += 1) {
         struct node_worker *worker = &node->workers[index];
         if (worker->state == WORKER_RESOLVING) {
-            answer_resolve(worker, list_candidates(node, worker->entry, &is_any_reached));
+            answer_resolve(worker, list_candidates(worker, &is_any_reached));
         }
     }
 }
