@@ -314,8 +314,11 @@ const struct rp_consensus_events *rp_node_consensus_events(struct rp_node *node)
 
 /* ---- Inspection ------------------------------------------------------------------------------------ */
 
-static bool is_idle(const struct rp_node *node)
+bool rp_node_is_idle(const struct rp_node *node)
 {
+    if (node->manifest == NULL) {
+        return true;
+    }
     return node_pull_is_idle(node) && node_walk_is_idle(node) && node_flush_is_idle(node) &&
            node_propose_is_idle(node) && node_apply_is_idle(node) &&
            !rp_timer_is_armed(&node->work_timer) && node->join_exchange == NULL;
@@ -339,7 +342,7 @@ void rp_node_inspect(struct rp_node *node, struct rp_node_inspection *inspection
     inspection_out->is_leader = status.is_leader;
     inspection_out->has_leader = status.has_leader;
     inspection_out->is_joined = node->is_joined;
-    inspection_out->is_idle = is_idle(node);
+    inspection_out->is_idle = rp_node_is_idle(node);
     inspection_out->is_missing_any = rp_puller_is_missing_any(node->puller);
     inspection_out->connection_count = node->link_count;
     inspection_out->request_count = node->call_count;

@@ -118,6 +118,8 @@ struct rp_node_inspection {
     size_t nonce_count;
 };
 void rp_node_inspect(struct rp_node *node, struct rp_node_inspection *inspection_out);
+/* `is_idle` alone: cheap enough to be asked at every instant. */
+bool rp_node_is_idle(const struct rp_node *node);
 
 /* Parts of the inspection for watchers that ask often. NULL and 0 on a standalone node. */
 const struct rp_manifest *rp_node_manifest(const struct rp_node *node);

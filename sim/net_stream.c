@@ -249,11 +249,7 @@ static void note_piece(const struct net_conn *conn, unsigned index, struct rp_ch
         note[2] += 2;
         note[3] = XXH3_64bits(chunk.bytes, chunk.length_bytes);
     }
-    uint8_t bytes[sizeof note];
-    for (size_t at = 0; at < sizeof bytes; at += 1) {
-        bytes[at] = (uint8_t)(note[at / 8] >> (8 * (at % 8)));
-    }
-    sim_trace_note(net->spec.trace, "net", bytes, sizeof bytes);
+    sim_trace_note_words(net->spec.trace, "net", note, 5);
 }
 
 static bool tap_matches(const struct sim_net_tap *tap, sim_site from, sim_site to)

@@ -253,17 +253,24 @@ static void put_numbers(uint8_t numbers[8 * NUMBER_COUNT], const struct rp_obser
 }
 
 /* The same bytes as head, numbers and texts gathered one by one, where there is room for them all:
- * 14 small copies with their checks took a twentieth of a run of small files. */
-static bool gather_observation(struct sim_trace *trace, const uint8_t head[HEAD_BYTES],
-                               const uint8_t numbers[8 * NUMBER_COUNT], const struct texts *texts)
+ * 14 small copies with their checks took a twentieth of a run of small files. What was gathered, valid
+ * until the next gathering; empty: nothing was. */
+static struct rp_view gather_observation(struct sim_trace *trace, const uint8_t head[HEAD_BYTES],
+                                         const uint8_t numbers[8 * NUMBER_COUNT],
+                                         const struct texts *texts)
 {
+    const struct rp_view none = {NULL, 0};
     size_t length_bytes = HEAD_BYTES + 8 * NUMBER_COUNT + 4 * TEXT_COUNT;
     for (size_t index = 0; index < TEXT_COUNT; index += 1) {
+        if (texts->views[index].length_bytes > TEXT_BYTES_MAX) {
+            return none;
+        }
         length_bytes += texts->views[index].length_bytes;
     }
     if (length_bytes > GATHER_BYTES - trace->gathered_bytes) {
-        return false;
+        return none;
     }
+    struct rp_view gathered = {trace->gathered + trace->gathered_bytes, length_bytes};
     uint8_t *at = trace->gathered + trace->gathered_bytes;
     trace->gathered_bytes += length_bytes;
     memcpy(at, head, HEAD_BYTES);
@@ -277,7 +284,7 @@ static bool gather_observation(struct sim_trace *trace, const uint8_t head[HEAD_
             at += text.length_bytes;
         }
     }
-    return true;
+    return gathered;
 }
 
 /* The slow way, which may hash in between or pass a long text by. */
@@ -305,7 +312,7 @@ static void ring_observation(struct sim_trace *trace, rp_time_ns now_ns,
 {
     size_t length_bytes = HEAD_BYTES + 8 * NUMBER_COUNT;
     for (size_t index = 0; index < TEXT_COUNT; index += 1) {
-        length_bytes += 2 + kept_bytes(texts->views[index]);
+        length_bytes += 4 + kept_bytes(texts->views[index]);
     }
     uint8_t *at = ring_reserve(trace, length_bytes);
     if (at == NULL) {
@@ -316,13 +323,21 @@ static void ring_observation(struct sim_trace *trace, rp_time_ns now_ns,
     at += HEAD_BYTES + 8 * NUMBER_COUNT;
     for (size_t index = 0; index < TEXT_COUNT; index += 1) {
         size_t text_bytes = kept_bytes(texts->views[index]);
-        at[0] = (uint8_t)text_bytes;
-        at[1] = (uint8_t)(text_bytes >> 8);
-        at += 2;
+        at = put_length(at, text_bytes);
         if (text_bytes > 0) {
             memcpy(at, texts->views[index].bytes, text_bytes);
             at += text_bytes;
         }
+    }
+}
+
+/* What was gathered is a record already, but for its length. */
+static void ring_gathered(struct sim_trace *trace, struct rp_view gathered)
+{
+    uint8_t *at = ring_reserve(trace, gathered.length_bytes);
+    if (at != NULL) {
+        memcpy(at, gathered.bytes, gathered.length_bytes);
+        put_length(at, gathered.length_bytes);
     }
 }
 
@@ -334,10 +349,13 @@ void sim_trace_observation(struct sim_trace *trace, rp_time_ns now_ns, struct rp
     uint8_t numbers[8 * NUMBER_COUNT];
     put_head(head, 0, RECORD_OBSERVATION, (unsigned)observation->kind, now_ns, 0);
     put_numbers(numbers, observation);
-    if (!gather_observation(trace, head, numbers, &texts)) {
+    struct rp_view gathered = gather_observation(trace, head, numbers, &texts);
+    if (gathered.length_bytes > 0) {
+        ring_gathered(trace, gathered);
+    } else {
         gather_parts(trace, head, numbers, &texts);
+        ring_observation(trace, now_ns, observation, &texts, numbers);
     }
-    ring_observation(trace, now_ns, observation, &texts, numbers);
     if (trace->file != NULL) {
         struct sim_trace_record record = {0};
         record.number = trace->count;
@@ -377,7 +395,7 @@ void sim_trace_note_words(struct sim_trace *trace, const char *what, const uint6
 
 static struct rp_view get_text(const uint8_t **at)
 {
-    size_t length_bytes = (size_t)get_number(at, 2);
+    size_t length_bytes = (size_t)get_number(at, 4);
     struct rp_view view = rp_view_make(*at, length_bytes);
     *at += length_bytes;
     return view;

@@ -597,21 +597,29 @@ int sim_world_write_lag_csv(struct sim_world *world, FILE *file)
 
 /* ---- Settled? ------------------------------------------------------------------------------------------ */
 
-static bool pod_is_settled(struct sim_pod *pod)
+static bool is_counted(const struct sim_pod *pod)
 {
-    if (pod->state == SIM_POD_DOWN || pod->is_frozen) {
-        return true;
-    }
-    if (pod->missing_count != 0 || pod->state != SIM_POD_UP) {
-        return false;
-    }
-    struct rp_node_inspection inspection;
-    rp_node_inspect(pod->node, &inspection);
-    return inspection.is_idle;
+    return pod->state != SIM_POD_DOWN && !pod->is_frozen;
 }
 
+static bool has_all(const struct sim_pod *pod)
+{
+    return !is_counted(pod) || (pod->missing_count == 0 && pod->state == SIM_POD_UP);
+}
+
+static bool pod_is_settled(const struct sim_pod *pod)
+{
+    return has_all(pod) && (!is_counted(pod) || rp_node_is_idle(pod->node));
+}
+
+/* Asked at every instant that a story waits: what one number tells comes before any node is asked. */
 bool sim_world_is_settled(struct sim_world *world)
 {
+    for (size_t index = 0; index < world->pod_count; index += 1) {
+        if (!has_all(world->pods[index])) {
+            return false;
+        }
+    }
     for (size_t index = 0; index < world->pod_count; index += 1) {
         if (!pod_is_settled(world->pods[index])) {
             return false;
