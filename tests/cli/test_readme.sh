@@ -38,6 +38,10 @@ while read -r property about; do
     grep -q "^| .$property. |" "$sources/docs/invariants.md" ||
         fail "docs/invariants.md does not tell of $property ($about)"
 done <out.txt
+# Every scenario is told of, and none that is gone.
+(cd "$sources/scenarios" && find . -name '*.lua' ! -name '_*' | sed 's/^\.\///' | LC_ALL=C sort) >there.txt
+sed -n 's/^| `\([a-z_/]*\.lua\)` |.*/\1/p' "$sources/docs/scenarios.md" | LC_ALL=C sort >told.txt
+cmp -s there.txt told.txt || fail "docs/scenarios.md: $(diff there.txt told.txt)"
 for command in run list describe; do
     grep -q "replisim $command" "$sources/docs/replisim.1" || fail "the man page lacks $command"
 done
