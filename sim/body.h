@@ -86,6 +86,10 @@ RP_MUST_USE int sim_content_read_joined(const struct sim_content *content, uint6
 /* Truth: the bytes are those of the body, all of them. By identity where possible. */
 bool sim_content_is(const struct sim_content *content, sim_body_key key, uint64_t length_bytes);
 
+/* The hash of all of it as 64 lower-case hex digits, from the bytes and not from identity. Errors:
+ * RP_ERR_NOMEM. */
+RP_MUST_USE int sim_content_sha256(const struct sim_content *content, char hex_out[64]);
+
 /* Damage. Ranges lie within the content. Errors: RP_ERR_NOMEM, content unchanged. */
 RP_MUST_USE int sim_content_flip(struct sim_content *content, uint64_t offset_bytes, uint8_t mask);
 RP_MUST_USE int sim_content_zero(struct sim_content *content, uint64_t offset_bytes,

@@ -1,5 +1,6 @@
 #include "sim/body.h"
 
+#include "protocol/auth.h"
 #include "protocol/error.h"
 #include "protocol/panic.h"
 
@@ -393,4 +394,38 @@ int sim_content_swap(struct sim_content *content, uint64_t first_bytes, uint64_t
     reverse(extents, a + (end - c), end - (b - a));
     reverse(extents, end - (b - a), end);
     return 0;
+}
+
+/* ---- Hash ------------------------------------------------------------------------------------- */
+
+static int hash_chunks(const struct sim_content *content, struct rp_sha256 *hash)
+{
+    for (uint64_t offset_bytes = 0; offset_bytes < content->length_bytes;) {
+        struct rp_chunk chunk;
+        int error = sim_content_read(content, offset_bytes, (size_t)SIM_BODY_PIECE_BYTES, &chunk);
+        if (error != 0) {
+            return error;
+        }
+        RP_ASSERT(chunk.length_bytes > 0);
+        rp_sha256_update(hash, rp_chunk_view(chunk));
+        offset_bytes += chunk.length_bytes;
+        rp_block_release(chunk.block);
+    }
+    return 0;
+}
+
+int sim_content_sha256(const struct sim_content *content, char hex_out[64])
+{
+    struct rp_sha256 *hash = NULL;
+    int error = rp_sha256_new(alloc_of(content), &hash);
+    if (error != 0) {
+        return error;
+    }
+    rp_sha256_begin(hash);
+    error = hash_chunks(content, hash);
+    if (error == 0) {
+        rp_sha256_hex(hash, hex_out);
+    }
+    rp_sha256_free(hash);
+    return error;
 }

@@ -228,6 +228,12 @@ bool sim_pod_holds_all(struct sim_pod *pod)
     return sim_truth_missing_count(pod->world->truth, pod) == 0;
 }
 
+int sim_pod_sha256(struct sim_pod *pod, struct rp_view path, char hex_out[64])
+{
+    const struct sim_content *content = sim_store_content(pod->store, path);
+    return content == NULL ? RP_ERR_NOT_FOUND : sim_content_sha256(content, hex_out);
+}
+
 size_t sim_pod_files(struct sim_pod *pod, struct rp_view cursor, struct rp_view *paths_out,
                      size_t max)
 {

@@ -77,6 +77,9 @@ bool sim_pod_holds_all(struct sim_pod *pod);
 /* Visible names in order, after `cursor`; borrowed until the next event. */
 size_t sim_pod_files(struct sim_pod *pod, struct rp_view cursor, struct rp_view *paths_out,
                      size_t max);
+/* The hash of the bytes that its disk holds now under a visible name, as 64 hex digits. Errors:
+ * RP_ERR_NOT_FOUND, RP_ERR_NOMEM. */
+RP_MUST_USE int sim_pod_sha256(struct sim_pod *pod, struct rp_view path, char hex_out[64]);
 /* Behind the node's back. Errors: RP_ERR_NOT_FOUND. */
 RP_MUST_USE int sim_pod_remove(struct sim_pod *pod, struct rp_view path);
 enum sim_corruption { SIM_CORRUPT_FLIP, SIM_CORRUPT_TRUNCATE, SIM_CORRUPT_ZERO, SIM_CORRUPT_SWAP };

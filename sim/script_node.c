@@ -392,6 +392,22 @@ static int node_has(lua_State *lua)
     return 1;
 }
 
+/* Of the bytes on its disk, whatever the manifest says; nil: no such file. */
+static int node_sha256(lua_State *lua)
+{
+    char hex[64];
+    int error = sim_pod_sha256(self(lua), take_view(lua, 2, "n:sha256"), hex);
+    if (error == RP_ERR_NOT_FOUND) {
+        lua_pushnil(lua);
+        return 1;
+    }
+    if (error != 0) {
+        return luaL_error(lua, "n:sha256: %s", rp_strerror(error));
+    }
+    lua_pushlstring(lua, hex, sizeof hex);
+    return 1;
+}
+
 static int node_holds_all(lua_State *lua)
 {
     lua_pushboolean(lua, sim_pod_holds_all(self(lua)));
@@ -746,6 +762,7 @@ static const luaL_Reg methods[] = {
     {"clock", node_clock},
     {"ready", node_ready},
     {"has", node_has},
+    {"sha256", node_sha256},
     {"holds_all", node_holds_all},
     {"files", node_files},
     {"stats", node_stats},

@@ -142,6 +142,15 @@ START_TEST(damage_agrees_with_damaged_bytes)
     read_all(&content, found);
     ck_assert_int_eq(memcmp(expected, found, sizeof found), 0);
     ck_assert(!sim_content_is(&content, 5, sizeof expected));
+    char of_bytes[64], of_content[64], of_body[64];
+    sim_body_key key = 0;
+    ck_assert_int_eq(
+        sim_bodies_literal(world.bodies, rp_view_make(expected, sizeof expected), &key), 0);
+    ck_assert_int_eq(sim_body_sha256(world.bodies, key, sizeof expected, of_bytes), 0);
+    ck_assert_int_eq(sim_content_sha256(&content, of_content), 0);
+    ck_assert_int_eq(memcmp(of_bytes, of_content, sizeof of_bytes), 0);
+    ck_assert_int_eq(sim_body_sha256(world.bodies, 5, sizeof expected, of_body), 0);
+    ck_assert_int_ne(memcmp(of_body, of_content, sizeof of_body), 0);
     sim_content_truncate(&content, 100);
     ck_assert(sim_content_is(&content, 5, 100));
     sim_content_clear(&content);
