@@ -3,7 +3,7 @@
 #include "protocol/error.h"
 #include "protocol/panic.h"
 
-#define BUFFER_FIRST_BYTES      64u
+#define BUFFER_FIRST_BYTES      512u /* a signed message fits: no growing by steps of 64, 128, 256 */
 #define ARENA_FIRST_BLOCK_BYTES 1024u
 /* A block kept over a reset is no larger than this, so one huge message does not pin memory. */
 #define ARENA_KEPT_BLOCK_BYTES 65536u
