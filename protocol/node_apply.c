@@ -39,14 +39,15 @@ static void on_removed(void *owner, int error)
     destroy(deletion);
 }
 
-/* Grace over. The path may have been registered again meanwhile (RP_DELETES_RECHECKED), and a pull
- * of it may even be under way. */
+/* Grace over. Meanwhile the path may have been registered again, or flushed here again with its
+ * registration still on its way: then this node may be the only one that has it. */
 static void on_grace(void *context)
 {
     struct node_delete *deletion = context;
     struct rp_node *node = deletion->node;
     struct rp_view path = deletion->entry->path;
-    bool is_back = rp_manifest_file(node->manifest, path) != NULL;
+    bool is_back =
+        rp_manifest_file(node->manifest, path) != NULL || node_flush_is_pending(node, path);
     if (is_back && node->traits->local_deletes == RP_DELETES_RECHECKED) {
         destroy(deletion);
         return;
@@ -57,6 +58,19 @@ static void on_grace(void *context)
     rp_presence_forget(node->presence, path);
     node->ports.store.remove(node->ports.store.state, node_call_begin(&deletion->call, on_removed),
                              path);
+}
+
+void node_delete_cancel(struct rp_node *node, struct rp_view path)
+{
+    if (node->traits->local_deletes != RP_DELETES_RECHECKED) {
+        return;
+    }
+    for (struct node_delete *deletion = node->deletes; deletion != NULL;
+         deletion = deletion->next) {
+        if (rp_view_equal(deletion->entry->path, path)) {
+            node_call_cancel(&deletion->call); /* still in its grace: on_grace will see */
+        }
+    }
 }
 
 static void queue_delete(struct rp_node *node, const struct rp_file_entry *entry)

@@ -172,6 +172,7 @@ static void write_more(struct node_flush *flush)
     const struct rp_store_port *store = &node->ports.store;
     if (flush->chunk.length_bytes == 0) {
         if (flush->offset_bytes == request->size_bytes) {
+            node_delete_cancel(node, request->path);
             store->stage_publish(store->state, node_call_begin(&flush->call, on_published),
                                  flush->writer);
             return;
@@ -372,6 +373,16 @@ void node_flush_stop(struct rp_node *node)
 bool node_flush_is_idle(const struct rp_node *node)
 {
     return node->flushes == NULL && rp_registrar_is_idle(node->registrar);
+}
+
+bool node_flush_is_pending(const struct rp_node *node, struct rp_view path)
+{
+    for (const struct node_flush *flush = node->flushes; flush != NULL; flush = flush->next) {
+        if (rp_view_equal(flush->request->path, path)) {
+            return true;
+        }
+    }
+    return rp_registrar_is_pending(node->registrar, path);
 }
 
 int node_flush_init(struct rp_node *node)

@@ -263,6 +263,8 @@ void node_flush_run(struct rp_node *node);
 void node_flush_stop(struct rp_node *node);   /* drain; node_stop_advance follows */
 void node_flush_cancel(struct rp_node *node); /* bodies that are being written */
 bool node_flush_is_idle(const struct rp_node *node);
+/* A file of ours under that path is being stored, or waits for its registration. */
+bool node_flush_is_pending(const struct rp_node *node, struct rp_view path);
 
 /* node_pull.c */
 RP_MUST_USE int node_pull_init(struct rp_node *node);
@@ -292,6 +294,8 @@ RP_MUST_USE int node_apply_init(struct rp_node *node);
 void node_apply_clear(struct rp_node *node);
 void node_apply_stop(struct rp_node *node);
 bool node_apply_is_idle(const struct rp_node *node);
+/* A new version of the path is about to be published: a removal that is under way may not hit it. */
+void node_delete_cancel(struct rp_node *node, struct rp_view path);
 
 /* node.c */
 void node_work(struct rp_node *node);   /* everything that machines want done, now */

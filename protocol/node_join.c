@@ -101,8 +101,7 @@ static void ask_next_seed(struct rp_node *node)
 {
     struct rp_view seed = seed_at(node, node->next_seed);
     if (seed.length_bytes == 0) {
-        node->next_seed = 0; /* all were asked: again at the next tick */
-        return;
+        return; /* all were asked: again at the next tick */
     }
     node->next_seed += 1;
     node->redirect_count = 0;
@@ -121,12 +120,14 @@ static void take_routes(struct rp_node *node, const struct rp_join_response *res
     }
 }
 
+/* Who knows no leader, or names itself, is no help: the next seed may be. */
 static void on_redirect(struct rp_node *node, const struct rp_leader_info *info)
 {
     bool is_same = rp_view_equal(info->leader_coord_addr, rp_buffer_view(&node->asked_address));
     if (info->leader_coord_addr.length_bytes == 0 || is_same ||
         node->redirect_count >= REDIRECT_MAX) {
-        return; /* again at the next tick */
+        ask_next_seed(node);
+        return;
     }
     node->redirect_count += 1;
     ask(node, info->leader_coord_addr);
@@ -145,7 +146,6 @@ static void on_reply(struct rp_node *node, const struct rp_frame *reply)
     } else if (message.type == RP_MSG_JOIN_RESPONSE) {
         if (message.as.join_response.is_success) {
             node->is_joined = true;
-            node->next_seed = 0;
             take_routes(node, &message.as.join_response);
         } else {
             node_log(node, RP_LOG_WARN, "join refused by the seed");

@@ -176,6 +176,7 @@ static void publish(struct node_worker *worker)
         return;
     }
     worker->state = WORKER_PUBLISHING;
+    node_delete_cancel(node, worker->entry->path);
     see_entry(node, RP_SEE_PUBLISH_BEGIN, worker->entry, 0, 0, 0);
     rp_store_handle writer = worker->writer;
     node->ports.store.stage_publish(node->ports.store.state,

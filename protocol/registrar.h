@@ -98,5 +98,7 @@ rp_time_ns rp_registrar_deadline(const struct rp_registrar *registrar);
 struct rp_registrar_counters rp_registrar_counters(const struct rp_registrar *registrar);
 /* Nothing is queued, proposed or resting. */
 bool rp_registrar_is_idle(const struct rp_registrar *registrar);
+/* A record of that path is queued, proposed or resting. Linear in their number. */
+bool rp_registrar_is_pending(const struct rp_registrar *registrar, struct rp_view path);
 
 #endif
