@@ -58,7 +58,7 @@ struct rp_store_request *node_call_begin(struct node_call *call,
 
 void node_call_cancel(struct node_call *call)
 {
-    if (call->is_in_flight) {
+    if (call->is_in_flight && !call->node->is_dead) {
         call->node->ports.store.cancel(call->node->ports.store.state, &call->request);
     }
 }

@@ -149,6 +149,7 @@ struct rp_node {
     struct rp_timer stop_timer; /* ends the present step */
     struct node_consensus_call stop_call;
     bool is_stop_call_done;
+    bool is_closing; /* consensus was asked to stop */
 };
 
 /* ---- Small conveniences ----------------------------------------------------------------------- */

@@ -121,7 +121,7 @@ int node_link_send_view(struct node_link *link, struct rp_view bytes)
 
 void node_link_pause(struct node_link *link, bool is_paused)
 {
-    if (node_link_is_open(link)) {
+    if (node_link_is_open(link) && !link->node->is_dead) {
         link->node->ports.net.pause(link->node->ports.net.state, link->conn, is_paused);
     }
 }

@@ -14,10 +14,14 @@ int rp_node_start(struct rp_node *node)
         return 0; /* behaviour.md 13.1: no listener, no puller */
     }
     node->phase = NODE_RUNNING;
-    int error =
-        node->ports.consensus.start(node->ports.consensus.state, node->config.is_raft_bootstrap);
+    /* The listener first: it can be taken back at once. Nobody comes in before this returns. */
+    int error = node->ports.net.listen(node->ports.net.state);
     if (error == 0) {
-        error = node->ports.net.listen(node->ports.net.state);
+        error = node->ports.consensus.start(node->ports.consensus.state,
+                                            node->config.is_raft_bootstrap);
+        if (error != 0) {
+            node->ports.net.listen_stop(node->ports.net.state);
+        }
     }
     if (error != 0) {
         node->phase = NODE_STOPPED;

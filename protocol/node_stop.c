@@ -5,6 +5,7 @@
  * stops-in-time). Transfers are cut at once: their clients fall back to another peer. */
 
 static void begin_step(struct rp_node *node);
+static void begin_close(struct rp_node *node);
 
 static void next_step(struct rp_node *node)
 {
@@ -30,6 +31,11 @@ static void on_stop_call(void *owner, int error)
 {
     (void)error; /* no successor was found: the cluster elects one */
     struct rp_node *node = owner;
+    bool is_late = node->stop_step == NODE_STOP_CONSENSUS && !node->is_closing && !node->is_dead;
+    if (is_late) { /* the transfer, after its limit: consensus is still to be closed */
+        begin_close(node);
+        return;
+    }
     node->is_stop_call_done = true;
 }
 
@@ -54,8 +60,9 @@ static void begin_close(struct rp_node *node)
     node_exchange_cancel_all(node);
     node->is_stop_call_done = false;
     if (node->stop_call.is_in_flight) {
-        return; /* a transfer that never came back: node_stop_advance closes when it does */
+        return; /* a transfer that never came back: on_stop_call closes when it does */
     }
+    node->is_closing = true;
     node->ports.consensus.stop(node->ports.consensus.state,
                                node_consensus_call_begin(&node->stop_call));
 }

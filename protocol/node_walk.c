@@ -219,6 +219,10 @@ bool rp_node_is_ready(const struct rp_node *node)
 struct rp_query_answer rp_node_query(struct rp_node *node, struct rp_view prefix)
 {
     struct rp_query_answer answer = {0};
+    if (node->manifest == NULL) { /* standalone: nothing is owed to it */
+        answer.is_complete = true;
+        return answer;
+    }
     if (node->config.is_query_gate_on_catchup && !rp_node_is_ready(node)) {
         answer.is_gated = true;
         return answer;

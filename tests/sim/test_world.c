@@ -292,10 +292,8 @@ START_TEST(edge_of_the_settings_converges)
 END_TEST
 
 static const char *const rotations[] = {
-    "identity=stable volume=keep",
-    "identity=new volume=keep",
-    "identity=stable volume=lost writers=2",
-    "identity=new volume=lost writers=2",
+    "identity=stable volume=keep",           "identity=new volume=keep",
+    "identity=stable volume=lost writers=2", "identity=new volume=lost writers=2",
     "identity=stable volume=keep grace=0s",
 };
 
