@@ -67,8 +67,8 @@ void sim_store_wipe(struct sim_store *store)
     while (store->stages != NULL) {
         store_stage_free(store, store->stages);
     }
-    /* One sort for all: a table that is asked anew after each removal sorts n times, which took a
-     * sixth of a rotation of 1000 files. */
+    /* One sort for all: a table that is asked anew after each removal sorts n times, 18 % of the
+     * instructions of a rotation of 1000 files of 1 KiB. */
     struct store_record **order = store_table_order(&store->table);
     RP_ASSERT(order != NULL || store->table.count == 0);
     for (size_t index = store->table.count; index > 0; index -= 1) {

@@ -121,8 +121,8 @@ uint64_t sim_trace_count(const struct sim_trace *trace)
 
 /* ---- Records ----------------------------------------------------------------------------------- */
 
-/* Written out, so that the compiler makes one store of it: a loop over the bytes took a twentieth of
- * a run of small files. */
+/* Written out, so that the compiler makes one store of it: with a loop over the bytes, heads alone
+ * were 2.5 % of the instructions of a rotation of 1 KiB files. */
 static uint8_t *put_long(uint8_t *at, uint64_t value)
 {
     at[0] = (uint8_t)value;
@@ -253,8 +253,8 @@ static void put_numbers(uint8_t numbers[8 * NUMBER_COUNT], const struct rp_obser
 }
 
 /* The same bytes as head, numbers and texts gathered one by one, where there is room for them all:
- * 14 small copies with their checks took a twentieth of a run of small files. What was gathered, valid
- * until the next gathering; empty: nothing was. */
+ * 14 small copies with their checks. Observations and gathering were 5 % of the instructions of a
+ * rotation of 1 KiB files. What was gathered, valid until the next gathering; empty: nothing was. */
 static struct rp_view gather_observation(struct sim_trace *trace, const uint8_t head[HEAD_BYTES],
                                          const uint8_t numbers[8 * NUMBER_COUNT],
                                          const struct texts *texts)
