@@ -31,7 +31,8 @@ void rp_mixer_number(struct rp_mixer *mixer, uint64_t number)
 }
 
 /* Eight bytes, the first one lowest, whatever the machine's byte order. Written out, the compiler
- * makes one load of it; views mixed by a loop were 2.4 % of the instructions of a rotation of 1 KiB files. */
+ * makes one load of it; views mixed by a loop were 2.4 % of the instructions of a rotation of 1 KiB
+ * files. */
 static uint64_t load_word(const uint8_t *bytes)
 {
     return (uint64_t)bytes[0] | (uint64_t)bytes[1] << 8 | (uint64_t)bytes[2] << 16 |

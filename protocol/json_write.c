@@ -21,8 +21,8 @@ static uint64_t zero_bytes(uint64_t word)
     return (word - EACH_BYTE) & ~word;
 }
 
-/* Are these eight bytes all plain? Texts are paths, hashes and base64: with a look at each byte, writing
- * texts had 4 % of the time of pulls of 1 KiB. */
+/* Are these eight bytes all plain? Texts are paths, hashes and base64: with a look at each byte,
+ * writing texts had 4 % of the time of pulls of 1 KiB. */
 static bool are_plain(const uint8_t *bytes)
 {
     uint64_t word;

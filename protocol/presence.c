@@ -57,7 +57,8 @@ size_t rp_presence_count(const struct rp_presence *presence)
 
 /* ---- Slots ------------------------------------------------------------------------------------ */
 
-/* The tables' hash takes eight bytes at a time: look-ups by a hash of single bytes had 2 to 3 % of the time of pulls of 1 KiB. */
+/* The tables' hash takes eight bytes at a time: look-ups by a hash of single bytes had 2 to 3 % of
+ * the time of pulls of 1 KiB. */
 static size_t home_of(const struct rp_presence *presence, struct rp_view path)
 {
     return (size_t)rp_table_hash(path) & (presence->slot_count - 1);
