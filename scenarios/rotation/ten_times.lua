@@ -29,12 +29,13 @@ return {
     end)
 
     -- A leader is seen at least once in any five seconds.
-    local led_at, longest = c:now(), 0
+    local led_at, longest, samples = c:now(), 0, 0
     c:every(c.params.sample, function()
       if c:leader() then
         led_at = c:now()
       end
       longest = math.max(longest, c:now() - led_at)
+      samples = samples + 1
     end)
 
     local ids = {}
@@ -63,6 +64,7 @@ return {
     c:settle("5m")
 
     c:metric("longest without a leader, s", longest)
+    c:check(samples > c:now(), "the leader was looked for only " .. samples .. " times")
     c:check(longest <= c.params.leaderless, "without a leader for " .. longest .. " s")
     c:check(#c:nodes{} == 5, "the cluster has " .. #c:nodes{} .. " nodes")
     local listed = {}
