@@ -430,7 +430,9 @@ void sim_pod_stop(struct sim_pod *pod, rp_time_ns grace_ns, const struct sim_wai
         sim_event_queue_add(world->queue, sim_event_queue_now(world->queue) + grace_ns,
                             SIM_EVENT_POD, on_grace_over, pod, pod->number);
     sim_checks_stop_begins(world->checks, pod);
-    rp_ignore(rp_node_stop(pod->node, on_node_stopped, pod));
+    if (!pod->is_frozen) { /* else it hears of it when it thaws */
+        rp_ignore(rp_node_stop(pod->node, on_node_stopped, pod));
+    }
 }
 
 void sim_pod_kill(struct sim_pod *pod, bool is_host)
@@ -454,6 +456,9 @@ void sim_pod_thaw(struct sim_pod *pod)
     sim_clock_thaw(pod->clock);
     sim_store_thaw(pod->store);
     sim_net_thaw(pod->endpoint);
+    if (pod->state == SIM_POD_STOPPING) { /* asked while frozen, or already on its way: refused */
+        rp_ignore(rp_node_stop(pod->node, on_node_stopped, pod));
+    }
 }
 
 static void on_thaw(void *context, uint64_t argument)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "protocol/error.h"
+#include "protocol/node.h"
 #include "sim/pod.h"
 #include "sim/script.h"
 #include "sim/store.h"
@@ -306,6 +307,63 @@ START_TEST(rotation_under_load_loses_nothing)
 }
 END_TEST
 
+/* ---- Frozen ------------------------------------------------------------------------------------------------ */
+
+struct frozen_story {
+    struct sim_world *world;
+    struct sim_pod *pod;
+    bool was_ready_when_asked, was_ready_when_frozen, is_ended;
+    rp_time_ns ended_ns;
+};
+
+static void end_frozen(void *context, int error)
+{
+    struct frozen_story *story = context;
+    ck_assert_int_eq(error, 0);
+    story->is_ended = true;
+    story->ended_ns = sim_world_now(story->world);
+    sim_world_story_done(story->world);
+}
+
+static void look_at_frozen(void *context, uint64_t argument)
+{
+    struct frozen_story *story = context;
+    (void)argument;
+    story->was_ready_when_frozen = rp_node_is_ready(sim_pod_node(story->pod));
+}
+
+static void begin_frozen(void *context)
+{
+    struct frozen_story *story = context;
+    struct sim_wait wait = {end_frozen, story};
+    story->pod = sim_world_pod(story->world, rp_view_text("reader-1"));
+    story->was_ready_when_asked = rp_node_is_ready(sim_pod_node(story->pod));
+    sim_pod_pause(story->pod, 5 * RP_NS_PER_S);
+    sim_pod_stop(story->pod, 30 * RP_NS_PER_S, &wait);
+    (void)sim_world_at(story->world, 4 * RP_NS_PER_S, look_at_frozen, story, 0);
+}
+
+/* A frozen process runs no code: it hears of its stop when it thaws, and stops in time from there. */
+START_TEST(frozen_process_stops_after_it_thaws)
+{
+    struct sim_world_spec spec;
+    char note[160];
+    struct frozen_story story = {NULL, NULL, false, false, false, 0};
+    ck_assert_int_eq(sim_world_spec_init(&spec), 0);
+    ck_assert_int_eq(sim_world_new(&spec, &story.world, note), 0);
+    struct sim_story face = {.context = &story, .begin = begin_frozen};
+    ck_assert_int_eq(sim_world_run(story.world, &face, note), 0);
+    ck_assert(story.was_ready_when_asked);
+    ck_assert(story.was_ready_when_frozen);
+    ck_assert(story.is_ended);
+    ck_assert_uint_ge(story.ended_ns, 5 * RP_NS_PER_S);
+    ck_assert_uint_lt(story.ended_ns, 14 * RP_NS_PER_S);
+    ck_assert_int_eq(sim_world_result(story.world)->verdict, SIM_VERDICT_PASS);
+    sim_world_free(story.world);
+    sim_world_spec_clear(&spec);
+}
+END_TEST
+
 int main(int argument_count, char **arguments)
 {
     is_whole = argument_count > 1 && strcmp(arguments[1], "whole") == 0;
@@ -321,6 +379,7 @@ int main(int argument_count, char **arguments)
     tcase_add_loop_test(tcase, path_ends_in_one_state_everywhere, 0, ROWS(paths));
     tcase_add_loop_test(tcase, edge_of_the_settings_converges, 0, ROWS(settings));
     tcase_add_loop_test(tcase, rotation_under_load_loses_nothing, 0, ROWS(rotations));
+    tcase_add_test(tcase, frozen_process_stops_after_it_thaws);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
