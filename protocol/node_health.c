@@ -180,12 +180,13 @@ static void send_leave(struct rp_node *node, const struct rp_peer *peer)
     }
 }
 
-/* behaviour.md 5.3: to every known peer at once; nobody is waited for. */
+/* behaviour.md 5.3: to every known peer at once, those left out that answer no
+ * dial: the stop waits a moment for the notices. */
 void node_leave_broadcast(struct rp_node *node)
 {
     size_t cursor = 0;
     for (const struct rp_peer *peer; (peer = rp_peers_next(node->peers, &cursor)) != NULL;) {
-        if (!peer->is_self && peer->address.length_bytes != 0) {
+        if (!peer->is_self && peer->is_reached && peer->address.length_bytes != 0) {
             send_leave(node, peer);
         }
     }
@@ -237,6 +238,10 @@ void node_leave_received(struct rp_node *node, const struct rp_leave_notify *lea
     if (!node_authenticate(node, &tuple, leave->auth_hmac) ||
         rp_peers_is_former_life(node->peers, leave->node_id, leave->auth_timestamp)) {
         return;
+    }
+    const struct rp_peer *peer = rp_peers_get(node->peers, leave->node_id);
+    if (peer != NULL && peer->raft_id != 0) {
+        node->ports.consensus.departed(node->ports.consensus.state, peer->raft_id);
     }
     (void)rp_peers_heartbeat(node->peers, leave->node_id, rp_view_text("leaving"), node_now(node));
 }

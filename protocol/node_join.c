@@ -434,7 +434,8 @@ static void redirect(struct node_inbound *inbound)
         status.leader_raft_id == 0 ? NULL
                                    : rp_peers_get_by_raft_id(node->peers, status.leader_raft_id);
     struct rp_message message = {.type = RP_MSG_LEADER_INFO};
-    if (leader != NULL && !leader->is_self) {
+    /* One that said it leaves does not lead much longer: its successor is not known yet. */
+    if (leader != NULL && !leader->is_self && leader->state != RP_PEER_LEAVING) {
         message.as.leader_info.leader_id = leader->id;
         message.as.leader_info.leader_coord_addr = leader->address;
     }

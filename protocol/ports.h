@@ -235,6 +235,9 @@ struct rp_consensus_port {
     void (*expel)(void *state, struct rp_consensus_request *request, uint64_t raft_id);
     /* Where to send to a member from now on; a hint, overwritten by later ones. */
     void (*route)(void *state, uint64_t raft_id, struct rp_view raft_address);
+    /* That member said, provably, that it stops: the membership policy counts it as silent until it
+     * is heard from well after that, or routed anew. No change by itself. */
+    void (*departed)(void *state, uint64_t raft_id);
     /* Before an orderly stop: hand leadership on. Not the leader: success at once. */
     void (*transfer)(void *state, struct rp_consensus_request *request, rp_time_ns deadline_ns);
     /* No more apply, restore or snapshot once this returned; `done` when everything is closed. */

@@ -497,6 +497,12 @@ static void port_route(void *state, uint64_t raft_id, struct rp_view raft_addres
     (void)raft_address;
 }
 
+static void port_departed(void *state, uint64_t raft_id)
+{
+    (void)state; /* membership outlives lives here */
+    (void)raft_id;
+}
+
 static void port_transfer(void *state, struct rp_consensus_request *request, rp_time_ns deadline_ns)
 {
     struct sim_consensus_ideal *member = state;
@@ -534,6 +540,7 @@ struct rp_consensus_port sim_consensus_ideal_port(struct sim_consensus_ideal *me
         .admit = port_admit,
         .expel = port_expel,
         .route = port_route,
+        .departed = port_departed,
         .transfer = port_transfer,
         .stop = port_stop,
     };

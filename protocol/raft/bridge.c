@@ -387,6 +387,15 @@ static void port_route(void *state, uint64_t raft_id, struct rp_view raft_addres
 {
     struct rp_bridge *bridge = state;
     bridge->params.world.route(bridge->params.world.context, raft_id, raft_address);
+    rp_members_returned(bridge->members, raft_id);
+}
+
+static void port_departed(void *state, uint64_t raft_id)
+{
+    struct rp_bridge *bridge = state;
+    if (!bridge->is_stopping) {
+        rp_members_departed(bridge->members, raft_id);
+    }
 }
 
 static void port_transfer(void *state, struct rp_consensus_request *request, rp_time_ns deadline_ns)
@@ -411,6 +420,7 @@ struct rp_consensus_port rp_bridge_port(struct rp_bridge *bridge)
         .admit = port_admit,
         .expel = port_expel,
         .route = port_route,
+        .departed = port_departed,
         .transfer = port_transfer,
         .stop = port_stop,
     };

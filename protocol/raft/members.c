@@ -35,6 +35,7 @@ struct contact {
     rp_time_ns heard_ns;    /* RP_TIME_NEVER: not yet */
     rp_time_ns admitted_ns; /* RP_TIME_NEVER: not by us */
     rp_time_ns pause_until_ns;
+    rp_time_ns departed_ns; /* RP_TIME_NEVER: not */
 };
 
 struct rp_members {
@@ -168,7 +169,12 @@ static struct contact *contact_obtain(struct rp_members *members, uint64_t raft_
     memmove(members->contacts + place + 1, members->contacts + place,
             (members->contact_count - place) * sizeof *members->contacts);
     members->contact_count += 1;
-    members->contacts[place] = (struct contact){raft_id, RP_TIME_NEVER, RP_TIME_NEVER, 0};
+    members->contacts[place] = (struct contact){
+        .raft_id = raft_id,
+        .heard_ns = RP_TIME_NEVER,
+        .admitted_ns = RP_TIME_NEVER,
+        .departed_ns = RP_TIME_NEVER,
+    };
     return &members->contacts[place];
 }
 
@@ -177,6 +183,23 @@ void rp_members_heard(struct rp_members *members, uint64_t raft_id)
     struct contact *contact = contact_obtain(members, raft_id);
     if (contact != NULL) {
         contact->heard_ns = now_of(members);
+    }
+}
+
+void rp_members_departed(struct rp_members *members, uint64_t raft_id)
+{
+    struct contact *contact = contact_obtain(members, raft_id);
+    if (contact != NULL) {
+        contact->departed_ns = now_of(members);
+        run_soon(members);
+    }
+}
+
+void rp_members_returned(struct rp_members *members, uint64_t raft_id)
+{
+    struct contact *contact = contact_find(members, raft_id);
+    if (contact != NULL) {
+        contact->departed_ns = RP_TIME_NEVER;
     }
 }
 
@@ -202,10 +225,22 @@ static rp_time_ns silence_of(const struct rp_members *members, uint64_t raft_id)
     return now_of(members) - since_ns;
 }
 
+/* Its last words before the stop may still arrive, so a message soon after it proves nothing. */
+static bool has_departed(const struct rp_members *members, uint64_t raft_id)
+{
+    const struct contact *contact = contact_find(members, raft_id);
+    if (contact == NULL || contact->departed_ns == RP_TIME_NEVER) {
+        return false;
+    }
+    return contact->heard_ns == RP_TIME_NEVER ||
+           contact->heard_ns < contact->departed_ns + members->election_timeout_ns;
+}
+
 static bool is_reachable(const struct rp_members *members, uint64_t raft_id)
 {
     return raft_id == members->raft->id ||
-           silence_of(members, raft_id) < 2 * members->election_timeout_ns;
+           (silence_of(members, raft_id) < 2 * members->election_timeout_ns &&
+            !has_departed(members, raft_id));
 }
 
 /* ---- Changes --------------------------------------------------------------------------------- */

@@ -49,6 +49,11 @@ void rp_members_transfer(struct rp_members *members, struct rp_consensus_request
 
 /* A message of that member arrived. */
 void rp_members_heard(struct rp_members *members, uint64_t raft_id);
+/* It said that it stops: silent from now on, at once, unless it is heard from an election time-out
+ * later; a replacement then need not wait for its silence. */
+void rp_members_departed(struct rp_members *members, uint64_t raft_id);
+/* It joined again. */
+void rp_members_returned(struct rp_members *members, uint64_t raft_id);
 /* RP_TIME_NEVER: not in this life. */
 rp_time_ns rp_members_last_heard(const struct rp_members *members, uint64_t raft_id);
 void rp_members_leader_changed(struct rp_members *members);

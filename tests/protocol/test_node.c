@@ -251,6 +251,12 @@ static void consensus_route(void *state, uint64_t raft_id, struct rp_view raft_a
     (void)raft_address;
 }
 
+static void consensus_departed(void *state, uint64_t raft_id)
+{
+    (void)bench_of(state);
+    (void)raft_id;
+}
+
 static void consensus_transfer(void *state, struct rp_consensus_request *request,
                                rp_time_ns deadline_ns)
 {
@@ -295,6 +301,7 @@ static const struct rp_consensus_port CONSENSUS = {
     .admit = consensus_admit,
     .expel = consensus_expel,
     .route = consensus_route,
+    .departed = consensus_departed,
     .transfer = consensus_transfer,
     .stop = consensus_stop,
 };
