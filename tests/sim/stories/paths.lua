@@ -1,4 +1,4 @@
--- Deletes, rewrites, odd names, empty files, the same path twice.
+-- Deletes, odd names, empty files, the same path twice.
 local stories = {}
 function stories.delete_in_pull(c)
   c.net:link("all", "all", { bandwidth = "2Mbit/s" })
@@ -29,17 +29,6 @@ function stories.again_without_leader(c)
   writer:flush{ path = path, bytes = "21KiB" }
   c:sleep("25s")
 end
-function stories.rewrite(c)
-  c.net:link("all", "all", { bandwidth = "5Mbit/s" })
-  local paths = c:flush{ files = 8, bytes = "300KiB" }
-  for round = 1, 3 do
-    for _, path in ipairs(paths) do
-      c:node("writer-1"):rewrite(path, round == 2 and {} or { bytes = "100KiB..300KiB" })
-    end
-    c:sleep("150ms")
-  end
-  c.net:heal()
-end
 function stories.sizes(c)
   for _, bytes in ipairs{ 0, 1, 2, 4095, 4096, 65535, 65536, 65537, 262144, 1048577 } do
     c:flush{ files = 3, bytes = bytes }
@@ -68,14 +57,6 @@ function stories.two_writers_one_path(c)
     c:go(function() c:node("writer-1"):flush{ path = path, bytes = 5000 + row } end)
     c:go(function() c:node("writer-2"):flush{ path = path, bytes = 6000 + row } end)
     c:sleep("40ms")
-  end
-end
-function stories.compact(c)
-  for _ = 1, 3 do
-    c:flush{ files = 10, bytes = "1KiB..100KiB" }
-    c:settle("5m")
-    c:compact{ inputs = 5 }
-    c:sleep("100ms")
   end
 end
 return {

@@ -28,25 +28,6 @@ function kinds.bytes(c) c.net:segment("all", "all", { sizes = { 1 } }) c:sleep(c
 function kinds.coalesce(c) c.net:segment("all", "all", { coalesce = true }) c:sleep(c.params.for_) end
 function kinds.late(c) c.net:late("all", "all", "2s") c:sleep(c.params.for_) end
 function kinds.handles(c, n) c.net:reuse_handles(true) c:sleep("1s") n:restart{ down = "1s" } c:sleep(c.params.for_) end
-local function disk(faults)
-  return function(c, n) n:disk(faults) c:sleep(c.params.for_) end
-end
-kinds.full = disk{ full = true }
-kinds.write_error = disk{ write_error = 0.3 }
-kinds.sync_error = disk{ sync_error = 0.5 }
-kinds.read_error = disk{ read_error = 0.3 }
-kinds.stat_error = disk{ stat_error = 0.3 }
-kinds.short_write = disk{ short_write = 0.7 }
-kinds.stuck = disk{ stuck = "30s" }
-kinds.slow_disk = disk{ slow = "50ms" }
-kinds.no_append = disk{ no_append = true }
-function kinds.unsynced(c, n)
-  n:disk{ lose_unsynced = true, torn = 0.5 }
-  c:sleep("700ms")
-  n:kill{ host = true }
-  c:sleep(c.params.for_)
-  n:start()
-end
 function kinds.pause(c, n) n:pause(c.params.for_) c:sleep(c.params.for_) end
 function kinds.pause_stop(c, n)
   n:pause("8s")
@@ -54,18 +35,9 @@ function kinds.pause_stop(c, n)
   n:stop{ grace = "30s" }
   n:start()
 end
-function kinds.stuck_stop(c, n) n:disk{ stuck = "60s" } c:sleep("300ms") n:stop{ grace = "30s" } n:start() end
-function kinds.skew299(c, n) n:clock{ skew = "149s" } c:sleep(c.params.for_) end
+function kinds.skew299(c, n) n:clock{ skew = "299s" } c:sleep(c.params.for_) end
 function kinds.skew301(c, n) n:clock{ skew = "301s" } c:sleep(c.params.for_) end
 function kinds.jump(c, n) n:clock{ jump = "-10s", drift_ppm = 500 } c:sleep(c.params.for_) end
-function kinds.elect(c, n) c:force_election() c:sleep(c.params.for_) end
-function kinds.snapshot(c, n)
-  c:snapshot(n)
-  n:kill{ host = true }
-  c:sleep("2s")
-  c:truncate_log()
-  n:start()
-end
 return {
   name = "trouble",
   about = "Trouble of one kind during ingest; once it is over, every file reaches every node.",
