@@ -72,7 +72,6 @@ struct rp_flush_request {
      * Its reference passes to the node. False: the source failed (RP_ERR_IO). */
     bool (*read)(void *context, uint64_t offset, size_t max_bytes, struct rp_chunk *chunk_out);
     char sha256[RP_SHA256_HEX]; /* of what was read, when done */
-    void *node_private;
 };
 void rp_node_flush(struct rp_node *node, struct rp_flush_request *request);
 

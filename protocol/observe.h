@@ -14,7 +14,7 @@
  * Fields by kind (P = path, V = version: sha256 + size + lsn, N = peer node id, A = peer address,
  * C = code/reason text, E = error, and `value`/`value2` as told). */
 #define RP_OBSERVATION_TABLE(X)                                                                    \
-    X(RP_SEE_APPLIED, "applied")            /* value: index, value2: command type, E: refusal */   \
+    X(RP_SEE_APPLIED, "applied")            /* value: index, value2: term, E: refusal */           \
     X(RP_SEE_RESTORED, "restored")          /* value: index */                                     \
     X(RP_SEE_FILE_REGISTERED, "registered") /* callback. P V N(origin) */                          \
     X(RP_SEE_FILE_DELETED, "deleted")       /* callback. P C(reason) value: index */               \
@@ -53,8 +53,6 @@
     X(RP_SEE_JOIN_END, "join-end")       /* A E C(text) */                                         \
     X(RP_SEE_HEARTBEAT, "heartbeat")     /* N A E: own heartbeat to a peer ended */                \
     X(RP_SEE_LEADER, "leader")           /* value: leader raft id, value2: own leadership */       \
-    X(RP_SEE_WAIT_BEGIN, "wait-begin")   /* C(what), value: deadline ns, value2: id */             \
-    X(RP_SEE_WAIT_END, "wait-end")       /* C(what), value2: id */                                 \
     X(RP_SEE_STARTED, "started")                                                                   \
     X(RP_SEE_STOP_BEGIN, "stop-begin")                                                             \
     X(RP_SEE_STOPPED, "stopped")

@@ -38,7 +38,6 @@ struct sim_pod {
     enum rp_release release;
     struct rp_config config; /* owned: of the next life */
     bool is_bootstrap;
-    bool is_address_kept;
 
     sim_site site;
     char address[SIM_ADDRESS_BYTES_MAX];      /* host:9100 */
@@ -69,7 +68,6 @@ struct sim_pod {
     bool is_stopped;        /* the node's stop completed; the pod ends it from an event */
     struct sim_wait *waits; /* owned array: whoever awaits the end of this life */
     size_t wait_count;
-    struct sim_flush *flushes; /* workloads that run on it */
 
     uint64_t counters[RP_PULL_COUNTER_COUNT]; /* of former lives */
     uint64_t missing_count;                   /* truth.c */
@@ -96,7 +94,6 @@ struct sim_world {
 
     enum sim_phase phase;
     rp_time_ns zero_ns;
-    rp_time_ns instant_ns; /* of the instant whose end the story has not heard yet */
     const struct sim_story *story;
     bool is_story_done, is_story_dropped, is_interrupted;
     struct sim_result result;
