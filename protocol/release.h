@@ -74,8 +74,34 @@ enum rp_forward_idle { RP_FORWARD_IDLE_CLOSE_UNSEEN, RP_FORWARD_IDLE_CLOSE_SEEN 
 enum rp_leave_rule { RP_LEAVE_REMOVES, RP_LEAVE_MARKS };
 /* behaviour.md 9.3: heartbeats carry and need a MAC. */
 enum rp_heartbeat_auth { RP_HEARTBEAT_OPEN, RP_HEARTBEAT_SIGNED };
-/* behaviour.md 12.1 */
+/* behaviour.md 12.1. QUEUED: two workers, a window of 500 ms, at most 1024, no second look. */
 enum rp_local_deletes { RP_DELETES_LOGGED, RP_DELETES_QUEUED, RP_DELETES_RECHECKED };
+/* behaviour.md 7.6. PART: from the second attempt on, whatever the store shows under the name is the
+ * prefix. SAME_PEER: a try goes on where the last one at that peer broke off, in this life. */
+enum rp_resume { RP_RESUME_NEVER, RP_RESUME_PART, RP_RESUME_SAME_PEER };
+/* behaviour.md 7.5: what goes when a checksum or an offset was wrong. */
+enum rp_mismatch_removes { RP_MISMATCH_REMOVES_FINAL, RP_MISMATCH_REMOVES_STAGING };
+/* behaviour.md 6.2, 7.9, 5.1: does a transfer in progress hear a cancellation? */
+enum rp_cancel_rule { RP_CANCEL_BETWEEN_TRIES, RP_CANCEL_AT_ONCE };
+/* behaviour.md 13.4. HOOKS_FIRST: registrar, then coordinator with the listener last, then the flush
+ * of what was ingested. */
+enum rp_stop_order { RP_STOP_HOOKS_FIRST, RP_STOP_DRAINS_FIRST };
+/* behaviour.md 13.3, 10.1: is the listener open, and are file callbacks attached, before the walk? */
+enum rp_start_order { RP_START_WALK_BEFORE_LISTENER, RP_START_LISTENER_FIRST };
+enum rp_callbacks { RP_CALLBACKS_AFTER_CONSENSUS, RP_CALLBACKS_FROM_BIRTH };
+/* behaviour.md 5.1: the handler's context comes from the WAL stream; before that a fetch kills. */
+enum rp_serve_context { RP_SERVE_CONTEXT_OF_STREAM, RP_SERVE_CONTEXT_FROM_START };
+/* behaviour.md 13.2 */
+enum rp_secret_rule { RP_SECRET_IF_REPLICATING, RP_SECRET_ALWAYS };
+/* behaviour.md 10.2. An empty page ends the walk, or only the end of the manifest does. */
+enum rp_walk_pages { RP_WALK_FULL_COPY, RP_WALK_EMPTY_PAGE_ENDS, RP_WALK_TO_THE_END };
+/* behaviour.md 12.2. UNTIL_SEEN: jobs are known by the manifest, not by memory. */
+enum rp_compaction { RP_COMPACTION_NONE, RP_COMPACTION_WATCHED, RP_COMPACTION_UNTIL_SEEN };
+/* behaviour.md 12.3. OWN_COPY_GONE deletes the cluster's entry when the origin's own copy is
+ * missing; HELD_NOWHERE asks the others first. */
+enum rp_reconciliation { RP_RECONCILE_NONE, RP_RECONCILE_OWN_COPY_GONE, RP_RECONCILE_HELD_NOWHERE };
+/* What is told of deletions that a node slept through. TOMBSTONES: the manifest keeps them. */
+enum rp_deletion_memory { RP_DELETIONS_FORGOTTEN, RP_DELETIONS_TOMBSTONES };
 
 struct rp_traits {
     enum rp_mac_delimiter mac_delimiter;
@@ -111,6 +137,18 @@ struct rp_traits {
     uint32_t forwarded_commands; /* command types the leader takes: RP_FORWARDED bits */
     enum rp_leave_rule leave_rule;
     enum rp_local_deletes local_deletes;
+    enum rp_resume resume;
+    enum rp_mismatch_removes mismatch_removes;
+    enum rp_cancel_rule cancel_rule;
+    enum rp_stop_order stop_order;
+    enum rp_start_order start_order;
+    enum rp_callbacks callbacks;
+    enum rp_serve_context serve_context;
+    enum rp_secret_rule secret_rule;
+    enum rp_walk_pages walk_pages;
+    enum rp_compaction compaction;
+    enum rp_reconciliation reconciliation;
+    enum rp_deletion_memory deletion_memory;
     int first_command_type_unknown; /* command types from here on are refused by apply */
 };
 
