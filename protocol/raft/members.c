@@ -6,6 +6,7 @@
 #include "protocol/error.h"
 #include "protocol/limits.h"
 #include "protocol/panic.h"
+#include "protocol/raft/contacts.h"
 
 #define POLICY_INTERVAL_NS RP_NS_PER_S
 #define STANDBY_SILENCE_NS (60 * RP_NS_PER_S)
@@ -29,15 +30,6 @@ struct wish {
     char address[ADDRESS_BYTES_MAX];
 };
 
-/* What this life knows of a raft id; sorted by id. */
-struct contact {
-    uint64_t raft_id;
-    rp_time_ns heard_ns;    /* RP_TIME_NEVER: not yet */
-    rp_time_ns admitted_ns; /* RP_TIME_NEVER: not by us */
-    rp_time_ns pause_until_ns;
-    rp_time_ns departed_ns; /* RP_TIME_NEVER: not */
-};
-
 struct rp_members {
     const struct rp_alloc *alloc;
     struct rp_clock_port clock;
@@ -47,8 +39,7 @@ struct rp_members {
     rp_time_ns election_timeout_ns;
 
     struct wish *wishes; /* owned, in order */
-    struct contact *contacts;
-    size_t contact_count, contact_capacity;
+    struct rp_contacts contacts;
 
     struct raft_change change;
     bool is_changing;
@@ -108,79 +99,25 @@ static const struct raft_server *server_of(const struct rp_members *members, uin
 
 /* ---- Contacts -------------------------------------------------------------------------------- */
 
-static size_t contact_place(const struct rp_members *members, uint64_t raft_id)
+static bool is_configured(void *context, uint64_t raft_id)
 {
-    size_t low = 0;
-    size_t high = members->contact_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (members->contacts[middle].raft_id < raft_id) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
-static struct contact *contact_find(const struct rp_members *members, uint64_t raft_id)
-{
-    size_t place = contact_place(members, raft_id);
-    return place < members->contact_count && members->contacts[place].raft_id == raft_id
-               ? &members->contacts[place]
-               : NULL;
-}
-
-/* Forgets whoever left the configuration; such ids would pile up over a life of rotations. */
-static void contacts_trim(struct rp_members *members)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < members->contact_count; i++) {
-        if (server_of(members, members->contacts[i].raft_id) != NULL) {
-            members->contacts[kept] = members->contacts[i];
-            kept += 1;
-        }
-    }
-    members->contact_count = kept;
+    return server_of(context, raft_id) != NULL;
 }
 
 /* NULL: no memory; the member then counts as silent, which is safe. */
-static struct contact *contact_obtain(struct rp_members *members, uint64_t raft_id)
+static struct rp_contact *contact_obtain(struct rp_members *members, uint64_t raft_id)
 {
-    struct contact *found = contact_find(members, raft_id);
-    if (found != NULL) {
-        return found;
+    /* Whoever left the configuration is forgotten; such ids would pile up over a life of rotations. */
+    if (members->contacts.count >= 64 &&
+        members->contacts.count >= 2 * (size_t)members->raft->configuration.n) {
+        rp_contacts_trim(&members->contacts, is_configured, members);
     }
-    if (members->contact_count >= 64 &&
-        members->contact_count >= 2 * (size_t)members->raft->configuration.n) {
-        contacts_trim(members);
-    }
-    if (members->contact_count == members->contact_capacity) {
-        size_t capacity = members->contact_capacity == 0 ? 8 : 2 * members->contact_capacity;
-        struct contact *contacts =
-            rp_resize(members->alloc, members->contacts, capacity * sizeof *contacts);
-        if (contacts == NULL) {
-            return NULL;
-        }
-        members->contacts = contacts;
-        members->contact_capacity = capacity;
-    }
-    size_t place = contact_place(members, raft_id);
-    memmove(members->contacts + place + 1, members->contacts + place,
-            (members->contact_count - place) * sizeof *members->contacts);
-    members->contact_count += 1;
-    members->contacts[place] = (struct contact){
-        .raft_id = raft_id,
-        .heard_ns = RP_TIME_NEVER,
-        .admitted_ns = RP_TIME_NEVER,
-        .departed_ns = RP_TIME_NEVER,
-    };
-    return &members->contacts[place];
+    return rp_contacts_obtain(&members->contacts, raft_id);
 }
 
 void rp_members_heard(struct rp_members *members, uint64_t raft_id)
 {
-    struct contact *contact = contact_obtain(members, raft_id);
+    struct rp_contact *contact = contact_obtain(members, raft_id);
     if (contact != NULL) {
         contact->heard_ns = now_of(members);
     }
@@ -188,7 +125,7 @@ void rp_members_heard(struct rp_members *members, uint64_t raft_id)
 
 void rp_members_departed(struct rp_members *members, uint64_t raft_id)
 {
-    struct contact *contact = contact_obtain(members, raft_id);
+    struct rp_contact *contact = contact_obtain(members, raft_id);
     if (contact != NULL) {
         contact->departed_ns = now_of(members);
         run_soon(members);
@@ -197,7 +134,7 @@ void rp_members_departed(struct rp_members *members, uint64_t raft_id)
 
 void rp_members_returned(struct rp_members *members, uint64_t raft_id)
 {
-    struct contact *contact = contact_find(members, raft_id);
+    struct rp_contact *contact = rp_contacts_find(&members->contacts, raft_id);
     if (contact != NULL) {
         contact->departed_ns = RP_TIME_NEVER;
     }
@@ -205,42 +142,23 @@ void rp_members_returned(struct rp_members *members, uint64_t raft_id)
 
 rp_time_ns rp_members_last_heard(const struct rp_members *members, uint64_t raft_id)
 {
-    const struct contact *contact = contact_find(members, raft_id);
+    const struct rp_contact *contact = rp_contacts_find(&members->contacts, raft_id);
     return contact == NULL ? RP_TIME_NEVER : contact->heard_ns;
 }
 
-/* How long a member has been silent, counted from the begin of our leadership at the earliest: a
- * follower hears of nobody but its leader. */
+/* A follower hears of nobody but its leader, so nobody was silent before our leadership began. */
 static rp_time_ns silence_of(const struct rp_members *members, uint64_t raft_id)
 {
-    const struct contact *contact = contact_find(members, raft_id);
-    rp_time_ns since_ns = members->leader_since_ns;
-    if (contact != NULL && contact->heard_ns != RP_TIME_NEVER && contact->heard_ns > since_ns) {
-        since_ns = contact->heard_ns;
-    }
-    if (contact != NULL && contact->admitted_ns != RP_TIME_NEVER &&
-        contact->admitted_ns > since_ns) {
-        since_ns = contact->admitted_ns;
-    }
-    return now_of(members) - since_ns;
-}
-
-/* Its last words before the stop may still arrive, so a message soon after it proves nothing. */
-static bool has_departed(const struct rp_members *members, uint64_t raft_id)
-{
-    const struct contact *contact = contact_find(members, raft_id);
-    if (contact == NULL || contact->departed_ns == RP_TIME_NEVER) {
-        return false;
-    }
-    return contact->heard_ns == RP_TIME_NEVER ||
-           contact->heard_ns < contact->departed_ns + members->election_timeout_ns;
+    const struct rp_contact *contact = rp_contacts_find(&members->contacts, raft_id);
+    return now_of(members) - rp_contact_silent_since(contact, members->leader_since_ns);
 }
 
 static bool is_reachable(const struct rp_members *members, uint64_t raft_id)
 {
+    const struct rp_contact *contact = rp_contacts_find(&members->contacts, raft_id);
     return raft_id == members->raft->id ||
            (silence_of(members, raft_id) < 2 * members->election_timeout_ns &&
-            !has_departed(members, raft_id));
+            !rp_contact_has_departed(contact, members->election_timeout_ns));
 }
 
 /* ---- Changes --------------------------------------------------------------------------------- */
@@ -250,7 +168,7 @@ static void on_changed(struct raft_change *change, int status)
     struct rp_members *members = change->data;
     members->is_changing = false;
     if (status != 0 && members->is_change_promotion) {
-        struct contact *contact = contact_find(members, members->change_id);
+        struct rp_contact *contact = rp_contacts_find(&members->contacts, members->change_id);
         if (contact != NULL) { /* too slow: let another one try first */
             contact->pause_until_ns = now_of(members) + PROMOTION_PAUSE_NS;
         }
@@ -432,7 +350,7 @@ static bool pursue_admit(struct rp_members *members, struct wish *wish)
         return true;
     }
     const struct raft_server *server = server_of(members, wish->raft_id);
-    struct contact *contact = contact_obtain(members, wish->raft_id);
+    struct rp_contact *contact = contact_obtain(members, wish->raft_id);
     if (contact != NULL) {
         contact->admitted_ns = now_of(members);
     }
@@ -516,7 +434,7 @@ static bool promote_standby(struct rp_members *members)
     uint64_t best_id = 0;
     for (unsigned i = 0; i < configuration->n; i++) {
         const struct raft_server *server = &configuration->servers[i];
-        const struct contact *contact = contact_find(members, server->id);
+        const struct rp_contact *contact = rp_contacts_find(&members->contacts, server->id);
         struct description description = description_of(members, server->id);
         bool is_fit = server->role == RAFT_STANDBY && description.is_known && contact != NULL &&
                       contact->heard_ns != RP_TIME_NEVER && is_reachable(members, server->id) &&
@@ -556,7 +474,7 @@ static bool tidy_others(struct rp_members *members)
             continue;
         }
         rp_time_ns silence = silence_of(members, server->id);
-        const struct contact *contact = contact_find(members, server->id);
+        const struct rp_contact *contact = rp_contacts_find(&members->contacts, server->id);
         rp_time_ns since_ns = members->leader_since_ns;
         if (contact != NULL && contact->admitted_ns != RP_TIME_NEVER) {
             since_ns = contact->admitted_ns;
@@ -821,6 +739,7 @@ int rp_members_new(const struct rp_members_params *params, struct rp_members **m
         return RP_ERR_NOMEM;
     }
     members->alloc = params->alloc;
+    members->contacts.alloc = params->alloc;
     members->clock = params->clock;
     members->host = params->host;
     members->raft = params->raft;
@@ -843,6 +762,6 @@ void rp_members_free(struct rp_members *members)
         members->wishes = wish->next;
         rp_release(members->alloc, wish);
     }
-    rp_release(members->alloc, members->contacts);
+    rp_contacts_clear(&members->contacts);
     rp_release(members->alloc, members);
 }
