@@ -67,6 +67,15 @@ struct sim_replace_spec {
 RP_MUST_USE int sim_pod_replace(struct sim_pod *pod, const struct sim_replace_spec *spec,
                                 struct sim_pod **successor_out);
 
+/* Fetches are answered badly from now on, in later lives too, until another call, `duration_ns` (0:
+ * no end) or the end of the story. NULL: honest again. The spec is copied; what its `context` points
+ * to stays until the next call or the end of the story. */
+struct fault_hostile_spec;
+void sim_pod_set_hostile(struct sim_pod *pod, const struct fault_hostile_spec *spec,
+                         rp_time_ns duration_ns);
+bool sim_pod_is_hostile(const struct sim_pod *pod);  /* now */
+bool sim_pod_was_hostile(const struct sim_pod *pod); /* now or ever before in this run */
+
 /* How far the node's wall clock is off; drift bends its monotonic clock as well. */
 void sim_pod_clock(struct sim_pod *pod, const int64_t *skew_ns, const int64_t *drift_ppm,
                    const int64_t *jump_ns);
