@@ -74,20 +74,14 @@ static int collect_exchange(lua_State *lua)
     return 0;
 }
 
-static void set_view(lua_State *lua, const char *key, struct rp_view view)
-{
-    lua_pushlstring(lua, view.length_bytes == 0 ? "" : (const char *)view.bytes, view.length_bytes);
-    lua_setfield(lua, -2, key);
-}
-
 static void push_ack(lua_State *lua, const struct exchange *exchange,
                      const struct rp_fetch_file_ack *ack)
 {
     lua_createtable(lua, 0, 6);
-    set_view(lua, "status", ack->status);
-    set_view(lua, "code", ack->code);
-    set_view(lua, "error", ack->error);
-    set_view(lua, "sha256", ack->sha256);
+    script_set_view(lua, "status", ack->status);
+    script_set_view(lua, "code", ack->code);
+    script_set_view(lua, "error", ack->error);
+    script_set_view(lua, "sha256", ack->sha256);
     lua_pushinteger(lua, ack->size_bytes);
     lua_setfield(lua, -2, "size_bytes");
     lua_pushinteger(lua, (lua_Integer)exchange->body_bytes);
@@ -111,7 +105,7 @@ static int push_reply(lua_State *lua)
         push_ack(lua, exchange, &message.as.fetch_file_ack);
     } else {
         lua_createtable(lua, 0, 2);
-        set_view(lua, "status", rp_view_text(rp_message_type_name(exchange->type)));
+        script_set_view(lua, "status", rp_view_text(rp_message_type_name(exchange->type)));
         lua_pushinteger(lua, (lua_Integer)exchange->body_bytes);
         lua_setfield(lua, -2, "body_bytes");
     }
@@ -394,9 +388,9 @@ static int push_capture(lua_State *lua)
     struct rp_arena arena;
     struct rp_message message;
     lua_createtable(lua, 0, 4);
-    set_view(lua, "bytes", rp_chunk_view(*chunk));
-    set_view(lua, "from", sim_net_site_id(net, passage->from));
-    set_view(lua, "to", sim_net_site_id(net, passage->to));
+    script_set_view(lua, "bytes", rp_chunk_view(*chunk));
+    script_set_view(lua, "from", sim_net_site_id(net, passage->from));
+    script_set_view(lua, "to", sim_net_site_id(net, passage->to));
     lua_newtable(lua);
     rp_arena_init(&arena, &plain_alloc);
     struct rp_view payload =
@@ -405,11 +399,11 @@ static int push_capture(lua_State *lua)
                                   &arena, &message);
     if (error == 0 && message.type == RP_MSG_FETCH_FILE) {
         const struct rp_fetch_file *fetch = &message.as.fetch_file;
-        set_view(lua, "path", fetch->path);
-        set_view(lua, "node_id", fetch->node_id);
-        set_view(lua, "nonce", fetch->nonce);
-        set_view(lua, "hmac", fetch->hmac);
-        set_view(lua, "bound_hmac", fetch->bound_hmac);
+        script_set_view(lua, "path", fetch->path);
+        script_set_view(lua, "node_id", fetch->node_id);
+        script_set_view(lua, "nonce", fetch->nonce);
+        script_set_view(lua, "hmac", fetch->hmac);
+        script_set_view(lua, "bound_hmac", fetch->bound_hmac);
         lua_pushinteger(lua, fetch->timestamp);
         lua_setfield(lua, -2, "timestamp");
         lua_pushinteger(lua, fetch->byte_offset);

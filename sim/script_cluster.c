@@ -158,12 +158,6 @@ static int call_add(lua_State *lua)
 
 /* ---- Files -------------------------------------------------------------------------------------- */
 
-static void set_text(lua_State *lua, const char *key, struct rp_view text)
-{
-    lua_pushlstring(lua, text.length_bytes == 0 ? "" : (const char *)text.bytes, text.length_bytes);
-    lua_setfield(lua, -2, key);
-}
-
 static int call_manifest(lua_State *lua)
 {
     struct sim_world *world = script_of(lua)->world;
@@ -174,9 +168,9 @@ static int call_manifest(lua_State *lua)
         got = sim_world_manifest(world, from, rows, 64);
         for (size_t index = 0; index < got; index += 1) {
             lua_createtable(lua, 0, 5);
-            set_text(lua, "path", rows[index].path);
-            set_text(lua, "sha256", rows[index].sha256);
-            set_text(lua, "origin_node_id", rows[index].origin_node_id);
+            script_set_view(lua, "path", rows[index].path);
+            script_set_view(lua, "sha256", rows[index].sha256);
+            script_set_view(lua, "origin_node_id", rows[index].origin_node_id);
             lua_pushinteger(lua, rows[index].size_bytes);
             lua_setfield(lua, -2, "size_bytes");
             lua_pushinteger(lua, (lua_Integer)rows[index].lsn);

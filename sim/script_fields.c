@@ -227,6 +227,25 @@ enum rp_release script_take_node_release(lua_State *lua, int index, const char *
     return release;
 }
 
+struct rp_view script_take_path(lua_State *lua, int index, const char *what)
+{
+    if (lua_type(lua, index) != LUA_TSTRING) {
+        luaL_error(lua, "%s: expected a path, got %s", what, luaL_typename(lua, index));
+    }
+    return text_view(lua, index);
+}
+
+void script_push_view(lua_State *lua, struct rp_view view)
+{
+    lua_pushlstring(lua, view.length_bytes == 0 ? "" : (const char *)view.bytes, view.length_bytes);
+}
+
+void script_set_view(lua_State *lua, const char *key, struct rp_view view)
+{
+    script_push_view(lua, view);
+    lua_setfield(lua, -2, key);
+}
+
 /* ---- Objects --------------------------------------------------------------------------------- */
 
 /* Upvalues: the methods and the kind of object. */

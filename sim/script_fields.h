@@ -29,6 +29,11 @@ uint64_t script_take_count(lua_State *lua, int index, const char *what, uint64_t
 sim_chance script_take_chance(lua_State *lua, int index, const char *what);
 bool script_take_bool(lua_State *lua, int index, const char *what);
 const char *script_take_text(lua_State *lua, int index, const char *what);
+/* A path: any bytes, NUL included. Borrowed from the stack. */
+struct rp_view script_take_path(lua_State *lua, int index, const char *what);
+void script_push_view(lua_State *lua, struct rp_view view);
+/* view as field `key` of the table on top. */
+void script_set_view(lua_State *lua, const char *key, struct rp_view view);
 /* A release by name; and one that nodes are to run as (decision 0011). */
 enum rp_release script_take_release(lua_State *lua, int index, const char *what);
 enum rp_release script_take_node_release(lua_State *lua, int index, const char *what);

@@ -1,35 +1,15 @@
 /* A node's handle: fields, life, clock, disk and what it sees (docs/scenario-api.md, A node). */
-#define _XOPEN_SOURCE 700
-
 #include "sim/script_story.h"
 
-#include <dirent.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "protocol/error.h"
 #include "protocol/node.h"
-#include "sim/workload.h"
 
 #define HANDLES_KEY "script.handles" /* pod to handle: one object a pod, so that handles compare */
 #define GRACE_NS    (30 * RP_NS_PER_S)
 
 /* ---- Handles ----------------------------------------------------------------------------------- */
-
-static void push_view(lua_State *lua, struct rp_view view)
-{
-    lua_pushlstring(lua, view.length_bytes == 0 ? "" : (const char *)view.bytes, view.length_bytes);
-}
-
-static struct rp_view take_view(lua_State *lua, int index, const char *what)
-{
-    if (lua_type(lua, index) != LUA_TSTRING) {
-        luaL_error(lua, "%s: expected a path, got %s", what, luaL_typename(lua, index));
-    }
-    size_t length_bytes = 0;
-    const char *text = lua_tolstring(lua, index, &length_bytes);
-    return rp_view_make(text, length_bytes);
-}
 
 static struct sim_pod *self(lua_State *lua)
 {
@@ -51,7 +31,7 @@ struct sim_pod *script_take_node(lua_State *lua, int index, const char *what)
     if (lua_type(lua, index) != LUA_TSTRING) {
         luaL_error(lua, "%s: expected a node or its id, got %s", what, luaL_typename(lua, index));
     }
-    struct sim_pod *pod = sim_world_pod(script_of(lua)->world, take_view(lua, index, what));
+    struct sim_pod *pod = sim_world_pod(script_of(lua)->world, script_take_path(lua, index, what));
     if (pod == NULL) {
         luaL_error(lua, "%s: unknown node '%s'", what, lua_tostring(lua, index));
     }
@@ -114,7 +94,7 @@ void script_take_config(lua_State *lua, int index, const char *what, struct rp_c
         struct rp_config_value value;
         char note[160] = "";
         memset(&value, 0, sizeof value);
-        struct rp_view key = take_view(lua, -2, what);
+        struct rp_view key = script_take_path(lua, -2, what);
         switch (lua_type(lua, -1)) {
         case LUA_TBOOLEAN:
             value.kind = RP_CONFIG_BOOL;
@@ -127,7 +107,7 @@ void script_take_config(lua_State *lua, int index, const char *what, struct rp_c
             break;
         case LUA_TSTRING:
             value.kind = RP_CONFIG_TEXT;
-            value.text = take_view(lua, -1, what);
+            value.text = script_take_path(lua, -1, what);
             break;
         default:
             luaL_error(lua, "%s.%s: expected a value, got %s", what, lua_tostring(lua, -2),
@@ -388,7 +368,7 @@ static int node_ready(lua_State *lua)
 
 static int node_has(lua_State *lua)
 {
-    lua_pushboolean(lua, sim_pod_has(self(lua), take_view(lua, 2, "n:has")));
+    lua_pushboolean(lua, sim_pod_has(self(lua), script_take_path(lua, 2, "n:has")));
     return 1;
 }
 
@@ -396,7 +376,7 @@ static int node_has(lua_State *lua)
 static int node_sha256(lua_State *lua)
 {
     char hex[64];
-    int error = sim_pod_sha256(self(lua), take_view(lua, 2, "n:sha256"), hex);
+    int error = sim_pod_sha256(self(lua), script_take_path(lua, 2, "n:sha256"), hex);
     if (error == RP_ERR_NOT_FOUND) {
         lua_pushnil(lua);
         return 1;
@@ -423,7 +403,7 @@ static int node_files(lua_State *lua)
     for (;;) {
         size_t got = sim_pod_files(pod, cursor, paths, 256);
         for (size_t index = 0; index < got; index += 1) {
-            push_view(lua, paths[index]);
+            script_push_view(lua, paths[index]);
             lua_rawseti(lua, -2, ++count);
         }
         script_spend(lua, got);
@@ -499,7 +479,7 @@ static int node_query(lua_State *lua)
     if (!lua_isnoneornil(lua, 2)) {
         script_check_keys(lua, 2, "n:query", keys);
         if (script_get(lua, 2, "prefix")) {
-            prefix = take_view(lua, -1, "n:query: prefix");
+            prefix = script_take_path(lua, -1, "n:query: prefix");
         }
     }
     struct rp_node *node = sim_pod_node(pod);
@@ -524,7 +504,7 @@ static int node_corrupt(lua_State *lua)
     static const char *const keys[] = {"kind", NULL};
     static const char *const kinds[] = {"flip", "truncate", "zero", "swap"};
     struct sim_pod *pod = changed_self(lua, "n:corrupt");
-    struct rp_view path = take_view(lua, 2, "n:corrupt");
+    struct rp_view path = script_take_path(lua, 2, "n:corrupt");
     size_t kind = 0;
     if (!lua_isnoneornil(lua, 3)) {
         script_check_keys(lua, 3, "n:corrupt", keys);
@@ -547,7 +527,7 @@ static int node_corrupt(lua_State *lua)
 static int node_remove(lua_State *lua)
 {
     struct sim_pod *pod = changed_self(lua, "n:remove");
-    if (sim_pod_remove(pod, take_view(lua, 2, "n:remove")) != 0) {
+    if (sim_pod_remove(pod, script_take_path(lua, 2, "n:remove")) != 0) {
         return luaL_error(lua, "n:remove: no such file on its disk: %s", lua_tostring(lua, 2));
     }
     return 0;
@@ -557,7 +537,7 @@ static int node_remove(lua_State *lua)
 static int node_put(lua_State *lua)
 {
     struct sim_pod *pod = changed_self(lua, "n:put");
-    struct rp_view path = take_view(lua, 2, "n:put");
+    struct rp_view path = script_take_path(lua, 2, "n:put");
     struct sim_range size = script_take_size_range(lua, 3, "n:put: bytes");
     int error = sim_pod_put(pod, path, sim_rng_range(&script_of(lua)->draw_rng, size));
     return error == 0 ? 0 : luaL_error(lua, "n:put: %s", rp_strerror(error));
@@ -581,163 +561,6 @@ static int node_stop_at(lua_State *lua)
 static int node_kill_at(lua_State *lua)
 {
     return take_event_number(lua, true, "n:kill_at");
-}
-
-/* ---- Flushes ------------------------------------------------------------------------------------ */
-
-struct flush_end {
-    const struct sim_flush_result *result;
-};
-
-static int list_paths(lua_State *lua)
-{
-    const struct flush_end *end = lua_touserdata(lua, 1);
-    lua_createtable(lua, (int)end->result->path_count, 0);
-    for (size_t index = 0; index < end->result->path_count; index += 1) {
-        push_view(lua, end->result->paths[index]);
-        lua_rawseti(lua, -2, (lua_Integer)index + 1);
-    }
-    return 1;
-}
-
-/* An error of the disk shows as a shorter list: the scenario decides what that means. */
-static void flush_done(void *context, int error, const struct sim_flush_result *result)
-{
-    struct script_task *task = context;
-    struct script *script = task->script;
-    struct flush_end end = {result};
-    (void)error;
-    if (script_story_is_dropped(script)) {
-        return;
-    }
-    lua_pushcfunction(script->lua, list_paths);
-    lua_pushlightuserdata(script->lua, &end);
-    if (script_call(script, 1, 1)) {
-        script_task_wake(task, true);
-    } else {
-        script_story_fail(script);
-    }
-}
-
-static int return_list(lua_State *lua, int status, lua_KContext context)
-{
-    (void)lua;
-    (void)status;
-    (void)context;
-    return 1;
-}
-
-static int is_visible_name(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.';
-}
-
-/* Not the locale's order. */
-static int compare_entries(const struct dirent **left, const struct dirent **right)
-{
-    return strcmp((*left)->d_name, (*right)->d_name);
-}
-
-/* Leaves Lua memory that holds the names on the stack. */
-static void take_folder(lua_State *lua, const char *folder, struct sim_flush_spec *spec)
-{
-    char *resolved = script_resolve(script_of(lua), folder);
-    struct dirent **entries = NULL;
-    int count =
-        resolved == NULL ? -1 : scandir(resolved, &entries, is_visible_name, compare_entries);
-    if (count < 0) {
-        free(resolved);
-        luaL_error(lua, "flush: from: '%s' is no folder of the scenario's own", folder);
-    }
-    lua_newtable(lua);
-    const char **names = lua_newuserdatauv(lua, 2 * (size_t)(count + 1) * sizeof *names, 0);
-    int kept = lua_gettop(lua) - 1;
-    size_t file_count = 0;
-    for (int index = 0; index < count; index += 1) {
-        struct stat status;
-        const char *path = lua_pushfstring(lua, "%s/%s", resolved, entries[index]->d_name);
-        const char *name = lua_pushstring(lua, entries[index]->d_name);
-        free(entries[index]);
-        lua_rawseti(lua, kept, 2 * index + 2);
-        lua_rawseti(lua, kept, 2 * index + 1);
-        if (stat(path, &status) == 0 && S_ISREG(status.st_mode)) {
-            names[file_count] = path;
-            names[count + 1 + (int)file_count] = name;
-            file_count += 1;
-        }
-    }
-    free(entries);
-    free(resolved);
-    if (file_count == 0) {
-        luaL_error(lua, "flush: from: no files in '%s'", folder);
-    }
-    spec->from_paths = names;
-    spec->from_names = names + count + 1;
-    spec->from_count = file_count;
-}
-
-static void take_flush(lua_State *lua, int options, struct sim_flush_spec *spec)
-{
-    static const char *const keys[] = {"files", "bytes", "every",  "database", "measurement",
-                                       "from",  "path",  "sparse", NULL};
-    if (!lua_isnil(lua, options)) {
-        script_check_keys(lua, options, "flush", keys);
-    }
-    spec->file_count = 1;
-    spec->size_bytes.low = spec->size_bytes.high = 65536;
-    spec->database = "db";
-    spec->measurement = "cpu";
-    if (script_get(lua, options, "files")) {
-        spec->file_count = script_draw_count(lua, -1, "flush: files");
-    }
-    if (script_get(lua, options, "bytes")) {
-        spec->size_bytes = script_take_size_range(lua, -1, "flush: bytes");
-    }
-    if (script_get(lua, options, "every")) {
-        spec->every_ns = script_take_duration_range(lua, -1, "flush: every");
-    }
-    if (script_get(lua, options, "database")) {
-        spec->database = script_take_text(lua, -1, "flush: database");
-    }
-    if (script_get(lua, options, "measurement")) {
-        spec->measurement = script_take_text(lua, -1, "flush: measurement");
-    }
-    if (script_get(lua, options, "path")) {
-        spec->path = take_view(lua, -1, "flush: path");
-        if (spec->file_count != 1) {
-            luaL_error(lua, "flush: path names one file, and files is above 1");
-        }
-    }
-    if (script_get(lua, options, "sparse")) {
-        spec->is_sparse = script_take_bool(lua, -1, "flush: sparse");
-    }
-    if (script_get(lua, options, "from")) {
-        take_folder(lua, script_take_text(lua, -1, "flush: from"), spec);
-    }
-}
-
-/* Stack: the caller's first argument, then the options. */
-int script_flush(lua_State *lua, struct sim_pod *pod, const char *call)
-{
-    struct script *script = script_of(lua);
-    struct script_task *task = script_running_task(lua, call);
-    struct sim_flush_spec spec;
-    char note[160] = "";
-    memset(&spec, 0, sizeof spec);
-    lua_settop(lua, 2);
-    take_flush(lua, 2, &spec);
-    uint64_t file_count = spec.from_count > 0 ? spec.from_count : spec.file_count;
-    if (file_count > SCRIPT_FILE_COUNT_MAX ||
-        script->file_count + file_count > SCRIPT_FILE_COUNT_MAX) {
-        return luaL_error(lua, "flush: more than a million files in one run");
-    }
-    script->file_count += file_count;
-    struct sim_flush_wait wait = {flush_done, task};
-    int error = sim_workload_flush(pod, &spec, &wait, note);
-    if (error != 0) {
-        return luaL_error(lua, "flush: %s", note[0] == '\0' ? rp_strerror(error) : note);
-    }
-    return script_yield(lua, task, 0, return_list);
 }
 
 static int node_flush(lua_State *lua)
@@ -783,13 +606,13 @@ static int node_index(lua_State *lua)
     struct sim_pod *pod = self(lua);
     const char *key = luaL_checkstring(lua, 2);
     if (strcmp(key, "id") == 0) {
-        push_view(lua, sim_pod_id(pod));
+        script_push_view(lua, sim_pod_id(pod));
     } else if (strcmp(key, "role") == 0) {
-        push_view(lua, sim_pod_role(pod));
+        script_push_view(lua, sim_pod_role(pod));
     } else if (strcmp(key, "addr") == 0) {
-        push_view(lua, sim_pod_address(pod));
+        script_push_view(lua, sim_pod_address(pod));
     } else if (strcmp(key, "zone") == 0) {
-        push_view(lua, sim_pod_zone(pod));
+        script_push_view(lua, sim_pod_zone(pod));
     } else if (strcmp(key, "release") == 0) {
         lua_pushstring(lua, rp_release_name(sim_pod_release(pod)));
     } else if (lua_getfield(lua, lua_upvalueindex(1), key) == LUA_TNIL) {
@@ -800,7 +623,7 @@ static int node_index(lua_State *lua)
 
 static int node_text(lua_State *lua)
 {
-    push_view(lua, sim_pod_id(self(lua)));
+    script_push_view(lua, sim_pod_id(self(lua)));
     return 1;
 }
 

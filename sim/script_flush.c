@@ -1,0 +1,166 @@
+/* Flushes as a story asks for them: their options, the real files they may come from, and the list of
+ * paths that comes back (docs/scenario-api.md, n:flush). */
+#define _XOPEN_SOURCE 700
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "protocol/error.h"
+#include "sim/script_story.h"
+#include "sim/workload.h"
+
+struct flush_end {
+    const struct sim_flush_result *result;
+};
+
+static int list_paths(lua_State *lua)
+{
+    const struct flush_end *end = lua_touserdata(lua, 1);
+    lua_createtable(lua, (int)end->result->path_count, 0);
+    for (size_t index = 0; index < end->result->path_count; index += 1) {
+        script_push_view(lua, end->result->paths[index]);
+        lua_rawseti(lua, -2, (lua_Integer)index + 1);
+    }
+    return 1;
+}
+
+/* An error of the disk shows as a shorter list: the scenario decides what that means. */
+static void flush_done(void *context, int error, const struct sim_flush_result *result)
+{
+    struct script_task *task = context;
+    struct script *script = task->script;
+    struct flush_end end = {result};
+    (void)error;
+    if (script_story_is_dropped(script)) {
+        return;
+    }
+    lua_pushcfunction(script->lua, list_paths);
+    lua_pushlightuserdata(script->lua, &end);
+    if (script_call(script, 1, 1)) {
+        script_task_wake(task, true);
+    } else {
+        script_story_fail(script);
+    }
+}
+
+static int return_list(lua_State *lua, int status, lua_KContext context)
+{
+    (void)lua;
+    (void)status;
+    (void)context;
+    return 1;
+}
+
+static int is_visible_name(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+/* Not the locale's order. */
+static int compare_entries(const struct dirent **left, const struct dirent **right)
+{
+    return strcmp((*left)->d_name, (*right)->d_name);
+}
+
+/* Leaves Lua memory that holds the names on the stack. */
+static void take_folder(lua_State *lua, const char *folder, struct sim_flush_spec *spec)
+{
+    char *resolved = script_resolve(script_of(lua), folder);
+    struct dirent **entries = NULL;
+    int count =
+        resolved == NULL ? -1 : scandir(resolved, &entries, is_visible_name, compare_entries);
+    if (count < 0) {
+        free(resolved);
+        luaL_error(lua, "flush: from: '%s' is no folder of the scenario's own", folder);
+    }
+    lua_newtable(lua);
+    const char **names = lua_newuserdatauv(lua, 2 * (size_t)(count + 1) * sizeof *names, 0);
+    int kept = lua_gettop(lua) - 1;
+    size_t file_count = 0;
+    for (int index = 0; index < count; index += 1) {
+        struct stat status;
+        const char *path = lua_pushfstring(lua, "%s/%s", resolved, entries[index]->d_name);
+        const char *name = lua_pushstring(lua, entries[index]->d_name);
+        free(entries[index]);
+        lua_rawseti(lua, kept, 2 * index + 2);
+        lua_rawseti(lua, kept, 2 * index + 1);
+        if (stat(path, &status) == 0 && S_ISREG(status.st_mode)) {
+            names[file_count] = path;
+            names[count + 1 + (int)file_count] = name;
+            file_count += 1;
+        }
+    }
+    free(entries);
+    free(resolved);
+    if (file_count == 0) {
+        luaL_error(lua, "flush: from: no files in '%s'", folder);
+    }
+    spec->from_paths = names;
+    spec->from_names = names + count + 1;
+    spec->from_count = file_count;
+}
+
+static void take_flush(lua_State *lua, int options, struct sim_flush_spec *spec)
+{
+    static const char *const keys[] = {"files", "bytes", "every",  "database", "measurement",
+                                       "from",  "path",  "sparse", NULL};
+    if (!lua_isnil(lua, options)) {
+        script_check_keys(lua, options, "flush", keys);
+    }
+    spec->file_count = 1;
+    spec->size_bytes.low = spec->size_bytes.high = 65536;
+    spec->database = "db";
+    spec->measurement = "cpu";
+    if (script_get(lua, options, "files")) {
+        spec->file_count = script_draw_count(lua, -1, "flush: files");
+    }
+    if (script_get(lua, options, "bytes")) {
+        spec->size_bytes = script_take_size_range(lua, -1, "flush: bytes");
+    }
+    if (script_get(lua, options, "every")) {
+        spec->every_ns = script_take_duration_range(lua, -1, "flush: every");
+    }
+    if (script_get(lua, options, "database")) {
+        spec->database = script_take_text(lua, -1, "flush: database");
+    }
+    if (script_get(lua, options, "measurement")) {
+        spec->measurement = script_take_text(lua, -1, "flush: measurement");
+    }
+    if (script_get(lua, options, "path")) {
+        spec->path = script_take_path(lua, -1, "flush: path");
+        if (spec->file_count != 1) {
+            luaL_error(lua, "flush: path names one file, and files is above 1");
+        }
+    }
+    if (script_get(lua, options, "sparse")) {
+        spec->is_sparse = script_take_bool(lua, -1, "flush: sparse");
+    }
+    if (script_get(lua, options, "from")) {
+        take_folder(lua, script_take_text(lua, -1, "flush: from"), spec);
+    }
+}
+
+/* Stack: the caller's first argument, then the options. */
+int script_flush(lua_State *lua, struct sim_pod *pod, const char *call)
+{
+    struct script *script = script_of(lua);
+    struct script_task *task = script_running_task(lua, call);
+    struct sim_flush_spec spec;
+    char note[160] = "";
+    memset(&spec, 0, sizeof spec);
+    lua_settop(lua, 2);
+    take_flush(lua, 2, &spec);
+    uint64_t file_count = spec.from_count > 0 ? spec.from_count : spec.file_count;
+    if (file_count > SCRIPT_FILE_COUNT_MAX ||
+        script->file_count + file_count > SCRIPT_FILE_COUNT_MAX) {
+        return luaL_error(lua, "flush: more than a million files in one run");
+    }
+    script->file_count += file_count;
+    struct sim_flush_wait wait = {flush_done, task};
+    int error = sim_workload_flush(pod, &spec, &wait, note);
+    if (error != 0) {
+        return luaL_error(lua, "flush: %s", note[0] == '\0' ? rp_strerror(error) : note);
+    }
+    return script_yield(lua, task, 0, return_list);
+}
