@@ -76,6 +76,12 @@ uint64_t node_random_u64(struct rp_node *node, enum rp_random_purpose purpose)
     return value;
 }
 
+/* behaviour.md 6.2, 5.1 */
+bool node_transfers_hear_cancel(const struct rp_node *node)
+{
+    return node->traits->cancel_rule == RP_CANCEL_AT_ONCE;
+}
+
 void node_log(struct rp_node *node, enum rp_log_level level, const char *text)
 {
     if (node->ports.log.write != NULL) {

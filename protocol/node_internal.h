@@ -202,6 +202,10 @@ bool node_authenticate(struct rp_node *node, const struct rp_auth_tuple *tuple, 
 RP_MUST_USE int node_encode(struct rp_node *node, const struct rp_message *message,
                             struct rp_view *frame_out);
 
+/* behaviour.md 6.2, 5.1: does a transfer in progress, at either end, hear that it is cancelled? If
+ * not, it runs until it is done or its own deadline passes. */
+bool node_transfers_hear_cancel(const struct rp_node *node);
+
 /* ---- Between the files ------------------------------------------------------------------------ */
 
 void node_link_events(struct rp_node *node, struct rp_net_events *events_out);

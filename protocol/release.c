@@ -231,12 +231,6 @@ const char *rp_release_about(enum rp_release release)
     return TEXTS[release].about;
 }
 
-bool rp_release_is_runnable(enum rp_release release)
-{
-    RP_ASSERT(release < RP_RELEASE_COUNT);
-    return release == RP_RELEASE_CURRENT;
-}
-
 bool rp_release_parse(struct rp_view name, enum rp_release *release_out)
 {
     for (int row = 0; row < RP_RELEASE_COUNT; row += 1) {

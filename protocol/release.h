@@ -158,8 +158,6 @@ const struct rp_traits *rp_release_traits(enum rp_release release);
 const char *rp_release_name(enum rp_release release);
 /* One sentence for `list` and `describe`. */
 const char *rp_release_about(enum rp_release release);
-/* True: a node of this release does all that its traits say. Codecs know every release. */
-bool rp_release_is_runnable(enum rp_release release);
 /* False when the name is none of the four. */
 bool rp_release_parse(struct rp_view name, enum rp_release *release_out);
 

@@ -140,7 +140,7 @@ static int call_add(lua_State *lua)
     }
     spec.has_release = script_get(lua, 2, "release");
     if (spec.has_release) {
-        spec.release = script_take_node_release(lua, -1, "c:add: release");
+        spec.release = script_take_release(lua, -1, "c:add: release");
     }
     spec.config = script_take_scratch_config(lua, 2, "c:add: config");
     if (sim_world_pod_count(script->world) >= SCRIPT_NODE_COUNT_MAX) {

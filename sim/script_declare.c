@@ -212,7 +212,7 @@ static void take_exception(lua_State *lua, struct sim_cluster_spec *cluster, con
     struct sim_node_spec *node = node_exception(lua, cluster, id);
     if (strcmp(section, "releases") == 0) {
         node->has_release = true;
-        node->release = script_take_node_release(lua, -1, what);
+        node->release = script_take_release(lua, -1, what);
     } else if (strcmp(section, "zones") == 0) {
         const char *zone = script_take_text(lua, -1, what);
         free(node->zone);
@@ -334,10 +334,10 @@ static void declare_cluster(lua_State *lua, struct sim_cluster_spec *cluster)
         script_take_config(lua, -1, "cluster.config", &cluster->config);
     }
     if (script_get(lua, table, "release")) {
-        cluster->release = script_take_node_release(lua, -1, "cluster.release");
+        cluster->release = script_take_release(lua, -1, "cluster.release");
     }
     if (lua_getfield(lua, LUA_REGISTRYINDEX, "script.release") != LUA_TNIL) {
-        cluster->release = script_take_node_release(lua, -1, "--set release");
+        cluster->release = script_take_release(lua, -1, "--set release");
     }
     if (script_get(lua, table, "tls")) {
         cluster->is_tls = script_take_bool(lua, -1, "cluster.tls");

@@ -217,16 +217,6 @@ enum rp_release script_take_release(lua_State *lua, int index, const char *what)
     return release;
 }
 
-enum rp_release script_take_node_release(lua_State *lua, int index, const char *what)
-{
-    enum rp_release release = script_take_release(lua, index, what);
-    if (!rp_release_is_runnable(release)) {
-        luaL_error(lua, "%s: nodes of release '%s' cannot be run by this version, only 'current'",
-                   what, rp_release_name(release));
-    }
-    return release;
-}
-
 struct rp_view script_take_path(lua_State *lua, int index, const char *what)
 {
     if (lua_type(lua, index) != LUA_TSTRING) {

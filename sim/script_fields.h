@@ -34,9 +34,8 @@ struct rp_view script_take_path(lua_State *lua, int index, const char *what);
 void script_push_view(lua_State *lua, struct rp_view view);
 /* view as field `key` of the table on top. */
 void script_set_view(lua_State *lua, const char *key, struct rp_view view);
-/* A release by name; and one that nodes are to run as (decision 0011). */
+/* A release by name. */
 enum rp_release script_take_release(lua_State *lua, int index, const char *what);
-enum rp_release script_take_node_release(lua_State *lua, int index, const char *what);
 
 /* An object with methods; an unknown name is an error that says so. With the userdata's block of
  * `size_bytes` returned, or none. */

@@ -160,7 +160,7 @@ static rp_time_ns option_duration(lua_State *lua, int options, const char *key, 
 static void set_next_life(lua_State *lua, int options, struct sim_pod *pod, const char *call)
 {
     if (script_get(lua, options, "release")) {
-        sim_pod_set_release(pod, script_take_node_release(lua, -1, call));
+        sim_pod_set_release(pod, script_take_release(lua, -1, call));
     }
     lua_pop(lua, 1);
     const struct rp_config *config = script_take_scratch_config(lua, options, call);
@@ -301,7 +301,7 @@ void script_take_replace(lua_State *lua, int options, const char *call,
     spec->grace_ns = option_duration(lua, options, "grace", call, GRACE_NS);
     if (script_get(lua, options, "release")) {
         spec->has_release = true;
-        spec->release = script_take_node_release(lua, -1, call);
+        spec->release = script_take_release(lua, -1, call);
     }
     lua_pop(lua, 1);
     spec->config = script_take_scratch_config(lua, options, call);

@@ -44,9 +44,6 @@ static bool describe_release(const char *name)
     }
     print_heading(name, "release");
     printf("  %s\n", rp_release_about(release));
-    if (!rp_release_is_runnable(release)) {
-        printf("  Its wire formats are known, but nodes cannot be run as this release yet.\n");
-    }
     const char *between = "  Known not to hold: ";
     for (int i = 0; i < SIM_PROPERTY_COUNT; i++) {
         if (sim_expect_is_exception(release, (enum sim_property)i)) {

@@ -81,9 +81,8 @@ static int list_releases(int count, char **words)
     (void)count;
     (void)words;
     for (int i = 0; i < RP_RELEASE_COUNT; i++) {
-        printf("%-24s %s%s\n", rp_release_name((enum rp_release)i),
-               rp_release_about((enum rp_release)i),
-               rp_release_is_runnable((enum rp_release)i) ? "" : " (not run by this version)");
+        printf("%-24s %s\n", rp_release_name((enum rp_release)i),
+               rp_release_about((enum rp_release)i));
     }
     return CLI_EXIT_PASS;
 }
