@@ -194,8 +194,8 @@ run run good.lua --seed
 expect 2 '--seed needs a value' "seed without value"
 run run good.lua --set files
 expect 2 'KEY=VALUE' "set without value"
-run run good.lua --set release=arc --out out-set
-expect 2 "nodes of release 'arc' cannot be run" "older release"
+run run good.lua --set release=arcane --out out-set
+expect 2 'the releases are' "no such release"
 run run good.lua --frobnicate
 expect 2 'unknown option --frobnicate; see replisim run --help' "unknown option"
 run run good.lua --set nosuch=1 --out out-set
