@@ -20,6 +20,7 @@
 #include "protocol/ports.h"
 #include "protocol/puller.h"
 #include "protocol/readiness.h"
+#include "protocol/reconcile.h"
 #include "protocol/registrar.h"
 #include "protocol/release.h"
 
@@ -87,6 +88,21 @@ struct rp_node_proposal {
 void rp_node_propose(struct rp_node *node, struct rp_node_proposal *proposal,
                      struct rp_view command);
 
+/* ---- Anti-entropy (behaviour.md 12.3) --------------------------------------------------------- */
+
+/* A run asked for from above. Owned by the caller until `done`, which comes once, from an event,
+ * with the run's report, borrowed for the call; a run that was refused has a report too. A node that
+ * is freed before tells RP_RECONCILE_CANCELLED. */
+struct rp_node_reconcile {
+    void (*done)(struct rp_node_reconcile *request, const struct rp_reconcile_report *report);
+    void *context;
+    bool is_act;                    /* false: a dry run whatever the configuration says */
+    struct rp_node_reconcile *next; /* the node's */
+    uint64_t number;                /* the node's: of the run; 0: refused */
+    enum rp_reconcile_end refusal;  /* the node's */
+};
+void rp_node_reconcile(struct rp_node *node, struct rp_node_reconcile *request);
+
 /* ---- Reads ------------------------------------------------------------------------------------ */
 
 /* behaviour.md 11 */
@@ -106,6 +122,7 @@ struct rp_node_inspection {
     struct rp_pull_counters puller;
     struct rp_registrar_counters registrar;
     struct rp_catchup_status catchup;
+    struct rp_reconcile_status reconcile;
     bool is_ready, is_degraded, is_leader, has_leader, is_joined;
     /* Nothing queued, active, in flight or awaited: at rest (invariants.md, quiescence). Health
      * checks, heartbeats, discovery and an unneeded rescan do not count. */

@@ -55,7 +55,13 @@
     X(RP_SEE_LEADER, "leader")           /* value: leader raft id, value2: own leadership */       \
     X(RP_SEE_STARTED, "started")                                                                   \
     X(RP_SEE_STOP_BEGIN, "stop-begin")                                                             \
-    X(RP_SEE_STOPPED, "stopped")
+    X(RP_SEE_STOPPED, "stopped")                                                                   \
+    X(RP_SEE_RECONCILE_BEGIN, "reconcile-begin")   /* value: run, value2: 1 it acts, 0 dry run */  \
+    X(RP_SEE_RECONCILE_LISTED, "reconcile-listed") /* value: files, value2: nothing left out */    \
+    X(RP_SEE_RECONCILE_DELETE,                                                                     \
+      "reconcile-delete") /* P V, value: enum rp_reconcile_kind, value2: known age ns */           \
+    X(RP_SEE_RECONCILE_SWEPT, "reconcile-swept") /* value: enum rp_reconcile_kind, to its end */   \
+    X(RP_SEE_RECONCILE_END, "reconcile-end")     /* C(end), value: run, value2: deleted */
 
 #define RP_OBSERVATION_ENUM(name, text) name,
 enum rp_observation_kind { RP_OBSERVATION_TABLE(RP_OBSERVATION_ENUM) RP_OBSERVATION_KIND_COUNT };
