@@ -231,6 +231,7 @@ int script_read_about(const char *path, struct script_about *about_out)
         about_out->about = declaration.about;
         about_out->params_json = declaration.params_json;
         about_out->phase = declaration.phase;
+        about_out->breaks = declaration.breaks;
         memset(&declaration, 0, sizeof declaration);
     } else {
         (void)snprintf(about_out->error, sizeof about_out->error, "%s", script->error);

@@ -62,11 +62,19 @@ RP_MUST_USE int script_run_file(const struct script_options *options,
                                 struct script_outcome *outcome_out);
 void script_outcome_clear(struct script_outcome *outcome);
 
+/* Releases under which a scenario must fail, each with its property: the key `breaks`. */
+struct script_breaks {
+    bool is_declared;
+    bool has[RP_RELEASE_COUNT];
+    enum sim_property properties[RP_RELEASE_COUNT]; /* of those that it has */
+};
+
 /* What a scenario says about itself, without a run: `list scenarios`, and unique names in a sweep. */
 struct script_about {
     char *name, *about; /* owned; NULL: absent */
-    int64_t phase;      /* 0: absent */
-    char *params_json;  /* owned; the defaults */
+    struct script_breaks breaks;
+    int64_t phase;     /* 0: absent */
+    char *params_json; /* owned; the defaults */
     char error[SCRIPT_TEXT_MAX];
 };
 /* Errors: RP_ERR_INVALID (`error` tells, with file and line), RP_ERR_NOMEM. */

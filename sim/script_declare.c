@@ -66,12 +66,46 @@ static void check_name(lua_State *lua, const char *name)
     }
 }
 
+/* `breaks`: releases to property names, both known; the key `current` would be a contradiction. */
+static void declare_breaks(lua_State *lua, struct script_breaks *breaks)
+{
+    int base = lua_gettop(lua);
+    if (!script_get(lua, 2, "breaks")) {
+        lua_settop(lua, base);
+        return;
+    }
+    const char *keys[RP_RELEASE_COUNT];
+    for (int release = 0; release < RP_RELEASE_CURRENT; release += 1) {
+        keys[release] = rp_release_name((enum rp_release)release);
+    }
+    keys[RP_RELEASE_CURRENT] = NULL;
+    script_check_keys(lua, base + 1, "breaks", keys);
+    for (int release = 0; release < RP_RELEASE_CURRENT; release += 1) {
+        if (!script_get(lua, base + 1, keys[release])) {
+            lua_pop(lua, 1);
+            continue;
+        }
+        char what[64];
+        (void)snprintf(what, sizeof what, "breaks.%s", keys[release]);
+        const char *name = script_take_text(lua, -1, what);
+        if (!sim_property_parse(rp_view_text(name), &breaks->properties[release])) {
+            luaL_error(lua, "%s: '%s' is no property", what, name);
+        }
+        breaks->has[release] = breaks->is_declared = true;
+        lua_pop(lua, 1);
+    }
+    if (!breaks->is_declared) {
+        luaL_error(lua, "breaks: names no release");
+    }
+    lua_settop(lua, base);
+}
+
 /* Stack: reading, table. Leaves the parameters. */
 static int declare_head(lua_State *lua)
 {
-    static const char *const keys[] = {"name",    "about",   "phase",   "params",
-                                       "cluster", "network", "storage", "closing",
-                                       "limit",   "expect",  "run",     NULL};
+    static const char *const keys[] = {"name",    "about",   "phase",   "params", "cluster",
+                                       "network", "storage", "closing", "limit",  "expect",
+                                       "breaks",  "run",     NULL};
     struct reading *reading = lua_touserdata(lua, 1);
     struct script_declaration *declaration = reading->declaration;
     const char *release = NULL;
@@ -87,6 +121,7 @@ static int declare_head(lua_State *lua)
     if (script_get(lua, 2, "phase")) {
         declaration->phase = (int64_t)script_take_count(lua, -1, "phase", 100);
     }
+    declare_breaks(lua, &declaration->breaks);
     (void)script_get(lua, 2, "params");
     script_push_params(lua, lua_gettop(lua), reading->sets, reading->set_count, &release);
     int params = lua_gettop(lua);

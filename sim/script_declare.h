@@ -2,6 +2,7 @@
 #ifndef REPLISIM_SIM_SCRIPT_DECLARE_H
 #define REPLISIM_SIM_SCRIPT_DECLARE_H
 
+#include "sim/script.h"
 #include "sim/script_state.h"
 
 /* What the table says besides the world's spec. */
@@ -10,12 +11,13 @@ struct script_declaration {
     int64_t phase;
     char *params_json; /* owned */
     struct sim_expect expect;
+    struct script_breaks breaks;
 };
 void script_declaration_clear(struct script_declaration *declaration);
 
 /* Loads and runs the file; leaves its table on the stack. False: `script->error` tells. */
 bool script_open_file(struct script *script);
-/* Reads name, about, phase and params with the `sets` over them; leaves the parameters' table above
+/* Reads name, about, phase, breaks and params with the `sets` over them; leaves the parameters' table above
  * the returned one on the stack. `--set release=` of a scenario without that parameter is kept for
  * script_declare. False: `script->error`. */
 bool script_declare_head(struct script *script, const char *const *sets, size_t set_count,

@@ -39,3 +39,22 @@ const char cli_help_describe[] =
     "\n"
     "Tells at length about a property, a release, a fault, a configuration key, a scenario (its\n"
     "name, or its file), or `limits`: what bounds a script.\n";
+
+const char cli_help_matrix[] =
+    "usage: replisim matrix [PATH...] [OPTION...]\n"
+    "\n"
+    "Shows defect by defect what older releases break and `current` does not. Each scenario with "
+    "a\n"
+    "`breaks` is run as `current`, which must pass, and as each release that it names, which must\n"
+    "fail with the property named there. Every run has a process of its own: a crash is that "
+    "row's\n"
+    "failure. PATH is a scenario file or a folder; without one, scenarios/reference.\n"
+    "\n"
+    "options:\n"
+    "  --seed N             0 to 2^64-1; default 1\n"
+    "  --jobs N, -j N       so many runs at a time; default 1\n"
+    "  --json               one JSON object instead of the table\n"
+    "  --help\n"
+    "\n"
+    "exit codes: 0 all as declared; 1 some run was not; 2 the command or a scenario is wrong;\n"
+    "3 the program itself failed\n";

@@ -12,6 +12,8 @@ static const struct cli_command commands[] = {
     {"list", "list scenarios, faults, properties, configuration keys or releases", cli_help_list,
      cli_list},
     {"describe", "tell about one of them at length", cli_help_describe, cli_describe},
+    {"matrix", "run scenarios as each release that they break, and print the table",
+     cli_help_matrix, cli_matrix},
 };
 
 size_t cli_command_count(void)
