@@ -222,7 +222,9 @@ static void run_row(const struct row *row, uint64_t seed, int file)
         .seed = seed,
     };
     alarm(ROW_SECONDS_MAX);
-    (void)script_run_file(&options, &outcome);
+    if (script_run_file(&options, &outcome) != 0) {
+        _exit(CLI_EXIT_BROKEN); /* out of memory */
+    }
     report.is_complete = true;
     report.end = outcome.end;
     (void)snprintf(report.error, sizeof report.error, "%s", outcome.error);
