@@ -53,4 +53,10 @@ grep -q '^{"seed":18446744073709551615,"as_declared":false,' out.txt || fail "JS
 grep -q '"release":"current","property":null,"as_declared":true' out.txt || fail "JSON: $(cat out.txt)"
 grep -q '"release":"arc","property":"scenario-check","as_declared":false' out.txt || fail "JSON: $(cat out.txt)"
 
+# What `breaks` says comes true, row by row.
+run matrix "$sources/scenarios/reference/empty_file.lua"
+expect 0 '' "as declared"
+[ "$(grep -c ' as told ' out.txt)" -eq 2 ] || fail "the rows: $(cat out.txt)"
+grep -q '^2 runs, seed 1: 2 as declared, 0 not$' out.txt || fail "the sum: $(cat out.txt)"
+
 finish
