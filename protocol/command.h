@@ -82,6 +82,12 @@ RP_MUST_USE int rp_command_encode_node(struct rp_buffer *out, enum rp_command_ty
 RP_MUST_USE int rp_command_encode_remove_node(struct rp_buffer *out, struct rp_view node_id);
 RP_MUST_USE int rp_command_encode_node_state(struct rp_buffer *out, struct rp_view node_id,
                                              struct rp_view state);
+/* `type`: RP_CMD_PROMOTE_WRITER, _DEMOTE_WRITER or _ASSIGN_COMPACTOR; `former_id` may be empty, and a
+ * demotion has none. */
+RP_MUST_USE int rp_command_encode_role(struct rp_buffer *out, enum rp_command_type type,
+                                       struct rp_view node_id, struct rp_view former_id);
+/* Any type with any payload, sensible or not: what a member may send. */
+RP_MUST_USE int rp_command_encode_raw(struct rp_buffer *out, uint8_t type, struct rp_view payload);
 
 /* One operation of a batch: exactly one of `file` (register or update) and `delete_path`. */
 struct rp_batch_operation {

@@ -111,8 +111,8 @@ static int decode_by_type(struct draft *draft, const struct rp_command_envelope 
     case RP_CMD_ADD_NODE:
     case RP_CMD_UPDATE_NODE: return decode_node(draft, bytes);
     case RP_CMD_REMOVE_NODE:
-    case RP_CMD_DEMOTE_WRITER:
-    case RP_CMD_ASSIGN_COMPACTOR: return decode_node_id(draft, &RP_NODE_ID_SHAPE, bytes);
+    case RP_CMD_DEMOTE_WRITER: return decode_node_id(draft, &RP_NODE_ID_SHAPE, bytes);
+    case RP_CMD_ASSIGN_COMPACTOR: return decode_node_id(draft, &RP_ASSIGN_SHAPE, bytes);
     case RP_CMD_UPDATE_NODE_STATE: return decode_node_id(draft, &RP_NODE_STATE_SHAPE, bytes);
     case RP_CMD_PROMOTE_WRITER: return decode_node_id(draft, &RP_PROMOTE_SHAPE, bytes);
     case RP_CMD_REGISTER_FILE:
@@ -175,6 +175,7 @@ static int freeze(const struct draft *draft, const struct rp_command **command_o
     *command = *source;
     command->reference_count = 1;
     command->alloc = draft->alloc;
+    command->index = draft->index;
     command->operations = (struct rp_command_operation *)(void *)(command + 1);
     uint8_t *at = (uint8_t *)command->operations + operation_bytes;
     command->node_id = place(&at, source->node_id);

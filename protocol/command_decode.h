@@ -32,13 +32,14 @@ struct rp_command_operation {
 struct rp_command {
     uint32_t reference_count;
     const struct rp_alloc *alloc;
-    uint8_t type; /* 0: not even the envelope could be read */
-    int error;    /* 0, or why it means nothing: RP_ERR_SYNTAX, _TYPE, _UNKNOWN_TYPE */
+    uint64_t index; /* of the log, at which it was committed */
+    uint8_t type;   /* 0: not even the envelope could be read */
+    int error;      /* 0, or why it means nothing: RP_ERR_SYNTAX, _TYPE, _UNKNOWN_TYPE */
     bool is_batch;
     size_t operation_count;
     struct rp_command_operation *operations;
     const struct rp_node_record *node; /* add and update: owned, index and born_index set */
-    struct rp_view node_id, other_id;  /* the node acted on; the former primary */
+    struct rp_view node_id, other_id;  /* the node acted on; the former primary, compactor */
     struct rp_view new_state;
 };
 

@@ -88,6 +88,14 @@ static const struct rp_json_field PROMOTE_FIELDS[] = {
 const struct rp_json_shape RP_PROMOTE_SHAPE =
     RP_JSON_SHAPE(struct rp_node_id_payload, PROMOTE_FIELDS);
 
+static const struct rp_json_field ASSIGN_FIELDS[] = {
+    {RP_JSON_FIELD(struct rp_node_id_payload, node_id, "node_id", RP_JSON_TEXT)},
+    {RP_JSON_FIELD(struct rp_node_id_payload, old_primary_id, "old_compactor_id", RP_JSON_TEXT),
+     .omit_zero = true},
+};
+const struct rp_json_shape RP_ASSIGN_SHAPE =
+    RP_JSON_SHAPE(struct rp_node_id_payload, ASSIGN_FIELDS);
+
 static const struct rp_json_field BATCH_FIELDS[] = {
     {RP_JSON_LIST_FIELD(struct rp_batch_payload, operations, operation_count, has_operations,
                         "ops"),
@@ -147,6 +155,23 @@ int rp_command_encode_node_state(struct rp_buffer *out, struct rp_view node_id,
 {
     struct rp_node_id_payload payload = {.node_id = node_id, .new_state = state};
     return encode(out, RP_CMD_UPDATE_NODE_STATE, &RP_NODE_STATE_SHAPE, &payload);
+}
+
+int rp_command_encode_role(struct rp_buffer *out, enum rp_command_type type, struct rp_view node_id,
+                           struct rp_view former_id)
+{
+    struct rp_node_id_payload payload = {.node_id = node_id, .old_primary_id = former_id};
+    if (type == RP_CMD_ASSIGN_COMPACTOR) {
+        return encode(out, type, &RP_ASSIGN_SHAPE, &payload);
+    }
+    return encode(out, type, type == RP_CMD_PROMOTE_WRITER ? &RP_PROMOTE_SHAPE : &RP_NODE_ID_SHAPE,
+                  &payload);
+}
+
+int rp_command_encode_raw(struct rp_buffer *out, uint8_t type, struct rp_view payload)
+{
+    struct rp_command_envelope envelope = {type, {payload, true}};
+    return rp_json_encode_object(&RP_ENVELOPE_SHAPE, 0, &envelope, out);
 }
 
 static int encode_operation(const struct rp_batch_operation *operation, struct rp_buffer *json)

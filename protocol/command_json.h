@@ -41,6 +41,7 @@ extern const struct rp_json_shape RP_NODE_PAYLOAD_SHAPE;
 extern const struct rp_json_shape RP_NODE_ID_SHAPE;
 extern const struct rp_json_shape RP_NODE_STATE_SHAPE;
 extern const struct rp_json_shape RP_PROMOTE_SHAPE;
+extern const struct rp_json_shape RP_ASSIGN_SHAPE;
 extern const struct rp_json_shape RP_BATCH_SHAPE;
 
 #endif

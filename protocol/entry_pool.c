@@ -17,7 +17,8 @@ struct memo {
     struct memo *next_in_bucket;
     struct memo *next_younger;
     uint64_t hash, index, term;
-    enum rp_admission admission; /* releases that refuse alike share */
+    enum rp_admission admission; /* releases that refuse and remember alike share */
+    enum rp_deletion_memory deletion_memory;
     int first_command_type_unknown;
     struct rp_state *before;          /* owned */
     const struct rp_command *command; /* owned */
@@ -125,6 +126,7 @@ static bool is_same_command(const struct memo *memo, const struct question *ques
 static bool is_answer(const struct memo *memo, const struct question *question)
 {
     return is_same_command(memo, question) && memo->admission == question->traits->admission &&
+           memo->deletion_memory == question->traits->deletion_memory &&
            memo->first_command_type_unknown == question->traits->first_command_type_unknown &&
            is_same_state(memo->before, question->state);
 }
@@ -160,6 +162,7 @@ static void remember(struct rp_entry_pool *pool, const struct question *question
     memo->index = question->index;
     memo->term = question->term;
     memo->admission = question->traits->admission;
+    memo->deletion_memory = question->traits->deletion_memory;
     memo->first_command_type_unknown = question->traits->first_command_type_unknown;
     memo->before = rp_state_retain(question->state);
     memo->command = rp_command_retain(command);

@@ -72,6 +72,9 @@
 #define RP_DELETE_WORKERS      2
 #define RP_DELETE_GRACE_NS     (500 * RP_NS_PER_MS)
 
+/* Deletions that a manifest remembers for nodes that slept through them; the oldest go first. */
+#define RP_DELETION_MEMORY_MAX 65536u
+
 /* invariants.md, stops-in-time */
 #define RP_STOP_TRANSFER_NS (1 * RP_NS_PER_S)
 #define RP_STOP_TOTAL_NS    (9 * RP_NS_PER_S)

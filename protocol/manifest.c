@@ -133,7 +133,7 @@ const struct rp_file_entry *rp_manifest_file(const struct rp_manifest *manifest,
                                              struct rp_view path)
 {
     struct rp_tree tree = rp_state_tree(manifest->state, RP_TREE_BY_PATH);
-    struct rp_tree_key key = {rp_view_make(NULL, 0), path};
+    struct rp_tree_key key = {rp_view_make(NULL, 0), path, 0};
     return rp_tree_find(&tree, manifest->state->files, key);
 }
 
@@ -155,11 +155,36 @@ const struct rp_node_record *rp_manifest_node_by_raft_id(const struct rp_manifes
     return NULL;
 }
 
+const struct rp_node_record *rp_manifest_primary_writer(const struct rp_manifest *manifest)
+{
+    const struct rp_node_table *nodes = manifest->state->nodes;
+    return nodes == NULL ? NULL : nodes->primary_writer;
+}
+
+const struct rp_node_record *rp_manifest_active_compactor(const struct rp_manifest *manifest)
+{
+    const struct rp_node_table *nodes = manifest->state->nodes;
+    return nodes == NULL ? NULL : nodes->active_compactor;
+}
+
+uint64_t rp_manifest_deletion(const struct rp_manifest *manifest, struct rp_view path)
+{
+    struct rp_tree tree = rp_state_tree(manifest->state, RP_TREE_BY_PATH);
+    struct rp_tree_key key = {rp_view_make(NULL, 0), path, 0};
+    const struct rp_file_entry *deletion = rp_tree_find(&tree, manifest->state->deleted, key);
+    return deletion == NULL ? 0 : deletion->lsn;
+}
+
+size_t rp_manifest_deletion_count(const struct rp_manifest *manifest)
+{
+    return rp_tree_count(manifest->state->deleted);
+}
+
 size_t rp_manifest_page(const struct rp_manifest *manifest, struct rp_view cursor,
                         const struct rp_file_entry **entries_out, size_t max)
 {
     struct rp_tree tree = rp_state_tree(manifest->state, RP_TREE_BY_PATH);
-    struct rp_tree_key key = {rp_view_make(NULL, 0), cursor};
+    struct rp_tree_key key = {rp_view_make(NULL, 0), cursor, 0};
     struct rp_tree_walk walk;
     size_t count = 0;
     rp_tree_walk_after(&walk, &tree, manifest->state->files, key);
@@ -178,7 +203,7 @@ size_t rp_manifest_database_page(const struct rp_manifest *manifest, struct rp_v
                                  size_t max)
 {
     struct rp_tree tree = rp_state_tree(manifest->state, RP_TREE_BY_DATABASE);
-    struct rp_tree_key key = {database, cursor};
+    struct rp_tree_key key = {database, cursor, 0};
     struct rp_tree_walk walk;
     size_t count = 0;
     rp_tree_walk_after(&walk, &tree, manifest->state->by_database, key);

@@ -43,7 +43,7 @@ uint64_t rp_manifest_applied_index(const struct rp_manifest *manifest);
 uint64_t rp_manifest_refused_count(const struct rp_manifest *manifest);
 size_t rp_manifest_file_count(const struct rp_manifest *manifest);
 
-/* 128-bit digest of files and nodes, LSNs included; equal states have equal digests whatever way
+/* 128-bit digest of files, nodes and roles, LSNs included; equal states have equal digests whatever way
  * they came about (property manifest-agreement). */
 struct rp_digest {
     uint64_t low, high;
@@ -57,6 +57,15 @@ const struct rp_node_record *rp_manifest_node(const struct rp_manifest *manifest
                                               struct rp_view node_id);
 const struct rp_node_record *rp_manifest_node_by_raft_id(const struct rp_manifest *manifest,
                                                          uint64_t raft_id);
+
+/* Roles by PromoteWriter and AssignCompactor; NULL: nobody has it. Borrowed as above. */
+const struct rp_node_record *rp_manifest_primary_writer(const struct rp_manifest *manifest);
+const struct rp_node_record *rp_manifest_active_compactor(const struct rp_manifest *manifest);
+
+/* Trait deletion_memory: was the path deleted, not long ago, and not registered since? At which log
+ * index; 0: it is not known to be. A node that slept through deletions asks this of what it has. */
+uint64_t rp_manifest_deletion(const struct rp_manifest *manifest, struct rp_view path);
+size_t rp_manifest_deletion_count(const struct rp_manifest *manifest);
 
 /* behaviour.md 1.5: entries after `cursor` in path order, at most `max` of them, each retained for
  * the caller. Returns how many; fewer than max only at the end. */

@@ -1,14 +1,17 @@
 /* Snapshots of the manifest (behaviour.md 1.6).
  *
  * Ours: "RPM" and a version byte; numbers as base-128 varints, signed ones zigzagged, texts with
- * their length; applied index, nodes by id, files by path; last 16 bytes of mixing hash over all
- * before. Equal states give equal bytes. Arc's: JSON, with maps of nodes and files. */
+ * their length; applied index, nodes by id, files by path, since version 2 roles and remembered
+ * deletions by path; last 16 bytes of mixing hash over all before. Equal states give equal bytes.
+ * Arc's: JSON, with maps of nodes and files, and the two roles. */
 #include "protocol/command_json.h"
 #include "protocol/digest.h"
 #include "protocol/error.h"
+#include "protocol/limits.h"
 #include "protocol/manifest_state.h"
 
-#define VERSION       1
+#define VERSION_FIRST 1
+#define VERSION       2
 #define TRAILER_BYTES 16
 static const uint8_t MAGIC[4] = {'R', 'P', 'M', VERSION};
 
@@ -106,6 +109,29 @@ static void checksum(struct rp_view bytes, uint8_t trailer_out[TRAILER_BYTES])
     store_number(trailer_out + 8, mixer.high);
 }
 
+static void put_id(struct writer *writer, const struct rp_node_record *record)
+{
+    put_text(writer, record == NULL ? rp_view_make(NULL, 0) : record->id);
+}
+
+static void put_roles(struct writer *writer, const struct rp_node_table *nodes)
+{
+    put_id(writer, nodes == NULL ? NULL : nodes->primary_writer);
+    put_id(writer, nodes == NULL ? NULL : nodes->active_compactor);
+}
+
+static void put_deletions(struct writer *writer, const struct rp_tree_node *deleted)
+{
+    struct rp_tree_walk walk;
+    put_number(writer, rp_tree_count(deleted));
+    rp_tree_walk_first(&walk, deleted);
+    const struct rp_file_entry *deletion = rp_tree_walk_next(&walk);
+    for (; deletion != NULL && writer->error == 0; deletion = rp_tree_walk_next(&walk)) {
+        put_text(writer, deletion->path);
+        put_number(writer, deletion->lsn);
+    }
+}
+
 static void put_state(struct writer *writer, const struct rp_state *state, uint64_t applied_index)
 {
     writer->error = rp_buffer_append(&writer->buffer, rp_view_make(MAGIC, sizeof MAGIC));
@@ -122,6 +148,8 @@ static void put_state(struct writer *writer, const struct rp_state *state, uint6
     for (; entry != NULL && writer->error == 0; entry = rp_tree_walk_next(&walk)) {
         put_entry(writer, entry);
     }
+    put_roles(writer, state->nodes);
+    put_deletions(writer, state->deleted);
 }
 
 int rp_snapshot_write(const struct rp_state *state, uint64_t applied_index,
@@ -149,6 +177,7 @@ int rp_snapshot_write(const struct rp_state *state, uint64_t applied_index,
 struct reader {
     struct rp_view rest;
     int error;
+    uint8_t version;
 };
 
 static uint64_t take_number(struct reader *reader)
@@ -219,7 +248,8 @@ struct restored {
     const struct rp_traits *traits;
     struct rp_state *state; /* owned until given away */
     uint64_t refused_count;
-    uint64_t index; /* of the snapshot, for what carries none */
+    uint64_t index;                                  /* of the snapshot, for what carries none */
+    struct rp_view primary_writer, active_compactor; /* set once all nodes are there */
 };
 
 /* Inadmissible entries are left out and counted (behaviour.md 1.6). */
@@ -305,12 +335,42 @@ static int check_frame(struct rp_view bytes, struct reader *reader)
     if (memcmp(trailer, bytes.bytes + length_bytes, TRAILER_BYTES) != 0) {
         return RP_ERR_SYNTAX;
     }
-    if (bytes.bytes[3] != VERSION) {
+    reader->version = bytes.bytes[3];
+    if (reader->version < VERSION_FIRST || reader->version > VERSION) {
         return RP_ERR_TYPE;
     }
     reader->rest = rp_view_make(bytes.bytes + sizeof MAGIC, length_bytes - sizeof MAGIC);
     reader->error = 0;
     return 0;
+}
+
+static int set_roles(struct restored *restored)
+{
+    bool has_any =
+        restored->primary_writer.length_bytes > 0 || restored->active_compactor.length_bytes > 0;
+    return has_any ? rp_state_set_roles(restored->state, restored->primary_writer,
+                                        restored->active_compactor)
+                   : 0;
+}
+
+static int take_deletion(struct reader *reader, struct restored *restored)
+{
+    struct rp_view path = take_text(reader);
+    uint64_t index = take_number(reader);
+    return reader->error != 0 ? reader->error
+                              : rp_state_remember(restored->state, restored->traits, path, index);
+}
+
+static int take_rest(struct reader *reader, struct restored *restored)
+{
+    restored->primary_writer = take_text(reader);
+    restored->active_compactor = take_text(reader);
+    uint64_t count = take_count(reader);
+    int error = reader->error;
+    for (uint64_t i = 0; error == 0 && i < count; i++) {
+        error = take_deletion(reader, restored);
+    }
+    return error;
 }
 
 static int read_ours(struct rp_view bytes, struct restored *restored)
@@ -329,10 +389,14 @@ static int read_ours(struct rp_view bytes, struct restored *restored)
     for (uint64_t i = 0; error == 0 && i < file_count; i++) {
         error = take_entry(&reader, restored);
     }
+    if (error == 0 && reader.version > VERSION_FIRST) {
+        error = take_rest(&reader, restored);
+    }
     if (error == 0 && reader.error == 0 && reader.rest.length_bytes > 0) {
         error = RP_ERR_SYNTAX;
     }
-    return error != 0 ? error : reader.error;
+    error = error != 0 ? error : reader.error;
+    return error != 0 ? error : set_roles(restored);
 }
 
 /* ---- Reading Arc's form ---------------------------------------------------------------------- */
@@ -404,6 +468,43 @@ static int read_map(struct restored *restored, struct rp_view json, bool is_file
     return error;
 }
 
+/* A role's id; whatever is no string is nobody. */
+static int read_role(struct rp_arena *arena, struct rp_view value, struct rp_view *id_out)
+{
+    static const struct rp_json_field fields[] = {
+        {RP_JSON_FIELD(struct rp_node_id_payload, node_id, "id", RP_JSON_TEXT)}};
+    static const struct rp_json_shape shape = RP_JSON_SHAPE(struct rp_node_id_payload, fields);
+    struct rp_node_id_payload role;
+    struct rp_buffer json;
+    struct rp_view text;
+    rp_buffer_init(&json, arena->alloc, RP_FRAME_LENGTH_MAX);
+    int error = rp_buffer_append(&json, rp_view_text("{\"id\":"));
+    error = error == 0 ? rp_buffer_append(&json, value) : error;
+    error = error == 0 ? rp_buffer_append(&json, rp_view_text("}")) : error;
+    error = error == 0 ? rp_arena_copy(arena, rp_buffer_view(&json), &text) : error;
+    rp_buffer_clear(&json);
+    if (error == 0 && rp_json_decode_object(&shape, 0, text, arena, &role) == 0) {
+        *id_out = role.node_id;
+    }
+    return error;
+}
+
+static int read_arc_key(struct restored *restored, struct rp_arena *arena, struct rp_view key,
+                        struct rp_view value)
+{
+    bool is_files = rp_view_equal(key, rp_view_text("files"));
+    if (is_files || rp_view_equal(key, rp_view_text("nodes"))) {
+        return read_map(restored, value, is_files);
+    }
+    if (rp_view_equal(key, rp_view_text("primary_writer_id"))) {
+        return read_role(arena, value, &restored->primary_writer);
+    }
+    if (rp_view_equal(key, rp_view_text("active_compactor_id"))) {
+        return read_role(arena, value, &restored->active_compactor);
+    }
+    return 0;
+}
+
 static int read_arc(struct rp_view bytes, struct restored *restored)
 {
     struct rp_arena arena;
@@ -418,10 +519,10 @@ static int read_arc(struct rp_view bytes, struct restored *restored)
             error = step;
             break;
         }
-        bool is_files = rp_view_equal(key, rp_view_text("files"));
-        if (is_files || rp_view_equal(key, rp_view_text("nodes"))) {
-            error = read_map(restored, value, is_files);
-        }
+        error = read_arc_key(restored, &arena, key, value);
+    }
+    if (error == 0) {
+        error = set_roles(restored);
     }
     rp_arena_clear(&arena);
     return as_refusal(error);

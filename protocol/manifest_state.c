@@ -1,7 +1,9 @@
 #include "protocol/manifest_state.h"
 
+#include "protocol/digest.h"
 #include "protocol/error.h"
 #include "protocol/json.h"
+#include "protocol/limits.h"
 #include "protocol/panic.h"
 #include "protocol/path.h"
 
@@ -63,20 +65,62 @@ static void table_append(struct rp_node_table *table, const struct rp_node_recor
     table->count += 1;
 }
 
+static const struct rp_node_record *table_find(const struct rp_node_table *table, struct rp_view id)
+{
+    bool is_present;
+    size_t position = table_position(table, id, &is_present);
+    return is_present ? table->records[position] : NULL;
+}
+
+static struct rp_view id_of(const struct rp_node_record *record)
+{
+    return record == NULL ? rp_view_make(NULL, 0) : record->id;
+}
+
+/* Roles count in the digest: who leads a role is part of what members agree on. */
+static void table_set_roles(struct rp_node_table *table, struct rp_view primary_writer,
+                            struct rp_view active_compactor)
+{
+    table->primary_writer = table_find(table, primary_writer);
+    table->active_compactor = table_find(table, active_compactor);
+    if (table->primary_writer == NULL && table->active_compactor == NULL) {
+        return;
+    }
+    struct rp_mixer mixer;
+    rp_mixer_begin(&mixer);
+    rp_mixer_view(&mixer, id_of(table->primary_writer));
+    rp_mixer_view(&mixer, id_of(table->active_compactor));
+    rp_mixer_finish(&mixer);
+    table->digest.low += mixer.low;
+    table->digest.high += mixer.high;
+}
+
+static int table_new(const struct rp_alloc *alloc, size_t count_max,
+                     struct rp_node_table **table_out)
+{
+    struct rp_node_table *table =
+        rp_allocate_zeroed(alloc, sizeof *table + count_max * sizeof table->records[0]);
+    if (table == NULL) {
+        return RP_ERR_NOMEM;
+    }
+    table->reference_count = 1;
+    *table_out = table;
+    return 0;
+}
+
 /* A copy with `record` (NULL: nothing) in the place of the one with that id. */
 static int table_replace(const struct rp_alloc *alloc, const struct rp_node_table *table,
                          struct rp_view id, const struct rp_node_record *record,
                          struct rp_node_table **table_out)
 {
     bool is_present;
+    struct rp_node_table *copy;
     size_t position = table_position(table, id, &is_present);
     size_t count = table == NULL ? 0 : table->count;
-    struct rp_node_table *copy =
-        rp_allocate_zeroed(alloc, sizeof *copy + (count + 1) * sizeof copy->records[0]);
-    if (copy == NULL) {
-        return RP_ERR_NOMEM;
+    int error = table_new(alloc, count + 1, &copy);
+    if (error != 0) {
+        return error;
     }
-    copy->reference_count = 1;
     for (size_t i = 0; i < position; i++) {
         table_append(copy, table->records[i]);
     }
@@ -86,8 +130,29 @@ static int table_replace(const struct rp_alloc *alloc, const struct rp_node_tabl
     for (size_t i = position + (is_present ? 1 : 0); i < count; i++) {
         table_append(copy, table->records[i]);
     }
+    if (table != NULL) {
+        table_set_roles(copy, id_of(table->primary_writer), id_of(table->active_compactor));
+    }
     *table_out = copy;
     return 0;
+}
+
+/* The same nodes with other roles. */
+static int table_with_roles(const struct rp_alloc *alloc, const struct rp_node_table *table,
+                            struct rp_view primary_writer, struct rp_view active_compactor,
+                            struct rp_node_table **table_out)
+{
+    struct rp_node_table *copy;
+    size_t count = table == NULL ? 0 : table->count;
+    int error = table_new(alloc, count, &copy);
+    for (size_t i = 0; error == 0 && i < count; i++) {
+        table_append(copy, table->records[i]);
+    }
+    if (error == 0) {
+        table_set_roles(copy, primary_writer, active_compactor);
+        *table_out = copy;
+    }
+    return error;
 }
 
 /* ---- States ---------------------------------------------------------------------------------- */
@@ -129,6 +194,8 @@ void rp_state_release(struct rp_state *state)
     struct rp_tree tree = rp_state_tree(state, RP_TREE_BY_PATH);
     rp_tree_release(&tree, state->files);
     rp_tree_release(&tree, state->by_database);
+    rp_tree_release(&tree, state->deleted);
+    rp_tree_release(&tree, state->deleted_by_age);
     table_release(state->alloc, state->nodes);
     rp_release(state->alloc, state);
 }
@@ -139,6 +206,8 @@ static int copy_state(const struct rp_state *source, struct rp_state **copy_out)
     if (error == 0) {
         (*copy_out)->files = rp_tree_retain(source->files);
         (*copy_out)->by_database = rp_tree_retain(source->by_database);
+        (*copy_out)->deleted = rp_tree_retain(source->deleted);
+        (*copy_out)->deleted_by_age = rp_tree_retain(source->deleted_by_age);
         (*copy_out)->nodes = table_retain(source->nodes);
     }
     return error;
@@ -154,6 +223,12 @@ struct rp_digest rp_state_digest(const struct rp_state *state)
     return digest;
 }
 
+static bool same_roles(const struct rp_node_table *left, const struct rp_node_table *right)
+{
+    return rp_view_equal(id_of(left->primary_writer), id_of(right->primary_writer)) &&
+           rp_view_equal(id_of(left->active_compactor), id_of(right->active_compactor));
+}
+
 bool rp_state_equal(const struct rp_state *left, const struct rp_state *right)
 {
     size_t count = left->nodes == NULL ? 0 : left->nodes->count;
@@ -165,40 +240,61 @@ bool rp_state_equal(const struct rp_state *left, const struct rp_state *right)
             return false;
         }
     }
-    return rp_tree_equal(left->files, right->files);
+    if (count > 0 && !same_roles(left->nodes, right->nodes)) {
+        return false;
+    }
+    return rp_tree_equal(left->files, right->files) && rp_tree_equal(left->deleted, right->deleted);
 }
 
 const struct rp_node_record *rp_state_node(const struct rp_state *state, struct rp_view id)
 {
-    bool is_present;
-    size_t position = table_position(state->nodes, id, &is_present);
-    return is_present ? state->nodes->records[position] : NULL;
+    return table_find(state->nodes, id);
 }
 
 /* ---- Changes of a state that nobody else holds ----------------------------------------------- */
 
 static struct rp_tree_key key_of(const struct rp_file_entry *entry)
 {
-    struct rp_tree_key key = {entry->database, entry->path};
+    struct rp_tree_key key = {entry->database, entry->path, entry->lsn};
     return key;
 }
 
-static void set_roots(struct rp_state *state, const struct rp_tree_node *files,
-                      const struct rp_tree_node *by_database)
+/* The same entries by path and in another order. */
+struct pair {
+    const struct rp_alloc *alloc;
+    enum rp_tree_order order;            /* of the second */
+    const struct rp_tree_node **by_path; /* in the state */
+    const struct rp_tree_node **in_order;
+};
+
+static struct pair files_of(struct rp_state *state)
 {
-    struct rp_tree tree = rp_state_tree(state, RP_TREE_BY_PATH);
-    rp_tree_release(&tree, state->files);
-    rp_tree_release(&tree, state->by_database);
-    state->files = files;
-    state->by_database = by_database;
+    struct pair pair = {state->alloc, RP_TREE_BY_DATABASE, &state->files, &state->by_database};
+    return pair;
 }
 
-/* The index without `before` (NULL: nothing) and with `entry` (likewise). */
-static int reindex(const struct rp_state *state, const struct rp_file_entry *before,
+static struct pair deleted_of(struct rp_state *state)
+{
+    struct pair pair = {state->alloc, RP_TREE_BY_AGE, &state->deleted, &state->deleted_by_age};
+    return pair;
+}
+
+static void set_roots(const struct pair *pair, const struct rp_tree_node *by_path,
+                      const struct rp_tree_node *in_order)
+{
+    struct rp_tree tree = {pair->alloc, RP_TREE_BY_PATH};
+    rp_tree_release(&tree, *pair->by_path);
+    rp_tree_release(&tree, *pair->in_order);
+    *pair->by_path = by_path;
+    *pair->in_order = in_order;
+}
+
+/* The second tree without `before` (NULL: nothing) and with `entry` (likewise). */
+static int reindex(const struct pair *pair, const struct rp_file_entry *before,
                    const struct rp_file_entry *entry, const struct rp_tree_node **index_out)
 {
-    struct rp_tree tree = rp_state_tree(state, RP_TREE_BY_DATABASE);
-    const struct rp_tree_node *index = rp_tree_retain(state->by_database);
+    struct rp_tree tree = {pair->alloc, pair->order};
+    const struct rp_tree_node *index = rp_tree_retain(*pair->in_order);
     const struct rp_file_entry *ignored;
     if (before != NULL) {
         const struct rp_tree_node *without;
@@ -222,47 +318,122 @@ static int reindex(const struct rp_state *state, const struct rp_file_entry *bef
     return 0;
 }
 
-int rp_state_put_file(struct rp_state *state, const struct rp_file_entry *entry,
-                      const struct rp_file_entry **before_out)
+static int pair_put(const struct pair *pair, const struct rp_file_entry *entry,
+                    const struct rp_file_entry **before_out)
 {
-    struct rp_tree tree = rp_state_tree(state, RP_TREE_BY_PATH);
-    const struct rp_tree_node *files;
-    const struct rp_tree_node *by_database;
+    struct rp_tree tree = {pair->alloc, RP_TREE_BY_PATH};
+    const struct rp_tree_node *by_path;
+    const struct rp_tree_node *in_order;
     const struct rp_file_entry *before;
-    int error = rp_tree_put(&tree, state->files, entry, &files, &before);
+    int error = rp_tree_put(&tree, *pair->by_path, entry, &by_path, &before);
     if (error != 0) {
         return error;
     }
-    error = reindex(state, before, entry, &by_database);
+    error = reindex(pair, before, entry, &in_order);
     if (error != 0) {
-        rp_tree_release(&tree, files);
+        rp_tree_release(&tree, by_path);
         return error;
     }
     *before_out = rp_file_entry_retain(before);
-    set_roots(state, files, by_database);
+    set_roots(pair, by_path, in_order);
     return 0;
 }
 
-static int remove_file(struct rp_state *state, struct rp_view path,
+static int pair_remove(const struct pair *pair, struct rp_view path,
                        const struct rp_file_entry **before_out)
 {
-    struct rp_tree tree = rp_state_tree(state, RP_TREE_BY_PATH);
-    struct rp_tree_key key = {rp_view_make(NULL, 0), path};
-    const struct rp_tree_node *files;
-    const struct rp_tree_node *by_database;
+    struct rp_tree tree = {pair->alloc, RP_TREE_BY_PATH};
+    struct rp_tree_key key = {rp_view_make(NULL, 0), path, 0};
+    const struct rp_tree_node *by_path;
+    const struct rp_tree_node *in_order;
     const struct rp_file_entry *before;
-    int error = rp_tree_remove(&tree, state->files, key, &files, &before);
+    int error = rp_tree_remove(&tree, *pair->by_path, key, &by_path, &before);
     if (error != 0) {
         return error;
     }
-    error = reindex(state, before, NULL, &by_database);
+    error = reindex(pair, before, NULL, &in_order);
     if (error != 0) {
-        rp_tree_release(&tree, files);
+        rp_tree_release(&tree, by_path);
         return error;
     }
     *before_out = rp_file_entry_retain(before);
-    set_roots(state, files, by_database);
+    set_roots(pair, by_path, in_order);
     return 0;
+}
+
+/* ---- Deletions ------------------------------------------------------------------------------- */
+
+static int forget_deletion(struct rp_state *state, struct rp_view path)
+{
+    struct pair pair = deleted_of(state);
+    const struct rp_file_entry *before = NULL;
+    if (rp_tree_count(state->deleted) == 0) {
+        return 0;
+    }
+    int error = pair_remove(&pair, path, &before);
+    rp_file_entry_release(before);
+    return error;
+}
+
+static int forget_oldest(struct rp_state *state)
+{
+    while (rp_tree_count(state->deleted) > RP_DELETION_MEMORY_MAX) {
+        struct rp_tree_walk walk;
+        rp_tree_walk_first(&walk, state->deleted_by_age);
+        const struct rp_file_entry *oldest = rp_file_entry_retain(rp_tree_walk_next(&walk));
+        int error = forget_deletion(state, oldest->path);
+        rp_file_entry_release(oldest);
+        if (error != 0) {
+            return error;
+        }
+    }
+    return 0;
+}
+
+int rp_state_remember(struct rp_state *state, const struct rp_traits *traits, struct rp_view path,
+                      uint64_t index)
+{
+    if (traits->deletion_memory == RP_DELETIONS_FORGOTTEN) {
+        return 0;
+    }
+    struct pair pair = deleted_of(state);
+    struct rp_file_record record = {.path = path};
+    const struct rp_file_entry *deletion;
+    const struct rp_file_entry *before = NULL;
+    int error = rp_file_entry_new(state->alloc, &record, index, &deletion);
+    if (error != 0) {
+        return error;
+    }
+    error = pair_put(&pair, deletion, &before);
+    rp_file_entry_release(before);
+    rp_file_entry_release(deletion);
+    return error == 0 ? forget_oldest(state) : error;
+}
+
+/* ---- Files and nodes ------------------------------------------------------------------------- */
+
+int rp_state_put_file(struct rp_state *state, const struct rp_file_entry *entry,
+                      const struct rp_file_entry **before_out)
+{
+    struct pair pair = files_of(state);
+    int error = forget_deletion(state, entry->path);
+    return error == 0 ? pair_put(&pair, entry, before_out) : error;
+}
+
+static int set_table(struct rp_state *state, struct rp_node_table *table)
+{
+    table_release(state->alloc, state->nodes);
+    state->nodes = table;
+    return 0;
+}
+
+int rp_state_set_roles(struct rp_state *state, struct rp_view primary_writer,
+                       struct rp_view active_compactor)
+{
+    struct rp_node_table *table;
+    int error =
+        table_with_roles(state->alloc, state->nodes, primary_writer, active_compactor, &table);
+    return error == 0 ? set_table(state, table) : error;
 }
 
 static int replace_node(struct rp_state *state, struct rp_view id,
@@ -276,10 +447,8 @@ static int replace_node(struct rp_state *state, struct rp_view id,
         rp_node_record_release(before);
         return error;
     }
-    table_release(state->alloc, state->nodes);
-    state->nodes = table;
     *before_out = before;
-    return 0;
+    return set_table(state, table);
 }
 
 int rp_state_put_node(struct rp_state *state, const struct rp_node_record *record,
@@ -391,6 +560,8 @@ struct change {
     struct rp_state *next;
     struct rp_effects *effects;
     const struct rp_traits *traits;
+    uint64_t index;
+    bool has_new_roles; /* which no callback tells of */
 };
 
 /* fd4a73a: the whole batch is judged before anything of it is applied. */
@@ -422,9 +593,17 @@ static int apply_register(struct change *change, const struct rp_file_entry *ent
 /* An absent path is a success without effect. */
 static int apply_delete(struct change *change, const struct rp_command_operation *operation)
 {
-    const struct rp_file_entry *before;
-    int error = remove_file(change->next, operation->path, &before);
+    struct pair pair = files_of(change->next);
+    const struct rp_file_entry *before = NULL;
+    int error = pair_remove(&pair, operation->path, &before);
     if (error == 0 && before != NULL) {
+        error = rp_state_remember(change->next, change->traits, operation->path, change->index);
+    }
+    if (error != 0) {
+        rp_file_entry_release(before);
+        return error;
+    }
+    if (before != NULL) {
         struct rp_effect *effect = add_effect(change->effects, RP_EFFECT_FILE_DELETED);
         effect->file_before = before;
         effect->reason = operation->reason;
@@ -509,6 +688,16 @@ static int alter_node(struct change *change, struct rp_view id, const struct rp_
     return error;
 }
 
+static struct rp_view primary_id(const struct rp_state *state)
+{
+    return state->nodes == NULL ? rp_view_make(NULL, 0) : id_of(state->nodes->primary_writer);
+}
+
+static struct rp_view compactor_id(const struct rp_state *state)
+{
+    return state->nodes == NULL ? rp_view_make(NULL, 0) : id_of(state->nodes->active_compactor);
+}
+
 static int apply_promote(struct change *change, const struct rp_command *command)
 {
     struct rp_view primary = rp_view_text("primary");
@@ -520,12 +709,33 @@ static int apply_promote(struct change *change, const struct rp_command *command
     if (error == 0 && has_other) {
         error = alter_node(change, command->other_id, NULL, &standby);
     }
+    return error != 0
+               ? error
+               : rp_state_set_roles(change->next, command->node_id, compactor_id(change->next));
+}
+
+static int apply_demote(struct change *change, struct rp_view id)
+{
+    struct rp_view standby = rp_view_text("standby");
+    int error = alter_node(change, id, NULL, &standby);
+    if (error == 0 && rp_view_equal(primary_id(change->next), id)) {
+        error = rp_state_set_roles(change->next, rp_view_make(NULL, 0), compactor_id(change->next));
+    }
     return error;
+}
+
+/* An empty id leaves the role empty. */
+static int apply_assign(struct change *change, struct rp_view id)
+{
+    if (id.length_bytes > 0 && rp_state_node(change->next, id) == NULL) {
+        return RP_ERR_NOT_FOUND;
+    }
+    change->has_new_roles = true;
+    return rp_state_set_roles(change->next, primary_id(change->next), id);
 }
 
 static int apply_by_type(struct change *change, const struct rp_command *command)
 {
-    struct rp_view standby = rp_view_text("standby");
     switch (command->type) {
     case RP_CMD_ADD_NODE:
     case RP_CMD_UPDATE_NODE: return apply_node(change, command->node);
@@ -533,8 +743,8 @@ static int apply_by_type(struct change *change, const struct rp_command *command
     case RP_CMD_UPDATE_NODE_STATE:
         return alter_node(change, command->node_id, &command->new_state, NULL);
     case RP_CMD_PROMOTE_WRITER: return apply_promote(change, command);
-    case RP_CMD_DEMOTE_WRITER: return alter_node(change, command->node_id, NULL, &standby);
-    case RP_CMD_ASSIGN_COMPACTOR: return 0; /* leases are not modelled; the log position is used */
+    case RP_CMD_DEMOTE_WRITER: return apply_demote(change, command->node_id);
+    case RP_CMD_ASSIGN_COMPACTOR: return apply_assign(change, command->node_id);
     default: return apply_files(change, command);
     }
 }
@@ -564,7 +774,7 @@ int rp_state_apply(struct rp_state *state, const struct rp_command *command,
     }
     /* A promotion changes two nodes at most, a file command as many files as it has operations. */
     size_t effect_max = command->operation_count > 2 ? command->operation_count : 2;
-    struct change change = {NULL, NULL, traits};
+    struct change change = {.traits = traits, .index = command->index};
     int error = copy_state(state, &change.next);
     if (error == 0) {
         error = effects_new(state->alloc, command, effect_max, &change.effects);
@@ -572,7 +782,7 @@ int rp_state_apply(struct rp_state *state, const struct rp_command *command,
     if (error == 0) {
         error = apply_by_type(&change, command);
     }
-    if (error == 0 && change.effects->count > 0) {
+    if (error == 0 && (change.effects->count > 0 || change.has_new_roles)) {
         applied_out->next = change.next;
         applied_out->effects = change.effects;
         applied_out->refusal = 0;

@@ -1,8 +1,9 @@
 /* One immutable state of the manifest, and what a command makes of it.
  *
  * Between manifest.h and manifest_tree.h; also what the entry pool shares. A state is two trees of
- * the same entries and a sorted array of nodes. Applying a command gives another state and the list
- * of effects that callbacks tell of; the old state is left as it was, whatever happens. */
+ * the same entries, a sorted array of nodes, and two trees of what was deleted not long ago. Applying
+ * a command gives another state and the list of effects that callbacks tell of; the old state is left
+ * as it was, whatever happens. */
 #ifndef REPLISIM_PROTOCOL_MANIFEST_STATE_H
 #define REPLISIM_PROTOCOL_MANIFEST_STATE_H
 
@@ -11,8 +12,11 @@
 
 struct rp_node_table {
     uint32_t reference_count;
-    struct rp_digest digest;
+    struct rp_digest digest; /* records and roles */
     size_t count;
+    /* Two of the records, or NULL: PromoteWriter, AssignCompactor. A node that goes leaves its
+     * role empty; one that is registered anew keeps it. */
+    const struct rp_node_record *primary_writer, *active_compactor;
     const struct rp_node_record *records[]; /* owned, by id */
 };
 
@@ -21,7 +25,11 @@ struct rp_state {
     const struct rp_alloc *alloc;
     const struct rp_tree_node *files;       /* owned, by path */
     const struct rp_tree_node *by_database; /* owned, the same entries */
-    struct rp_node_table *nodes;            /* owned, shared; NULL: none */
+    /* Trait deletion_memory: an entry for each path that was deleted, its lsn the log index of the
+     * deletion and all else empty, until it is registered again; the oldest of too many go. */
+    const struct rp_tree_node *deleted;        /* owned, by path */
+    const struct rp_tree_node *deleted_by_age; /* owned, the same entries */
+    struct rp_node_table *nodes;               /* owned, shared; NULL: none */
 };
 
 enum rp_effect_kind {
@@ -55,7 +63,10 @@ struct rp_applied {
 RP_MUST_USE int rp_state_new(const struct rp_alloc *alloc, struct rp_state **state_out);
 struct rp_state *rp_state_retain(struct rp_state *state);
 void rp_state_release(struct rp_state *state);
+/* Of files, nodes and roles. Deletions are left out: whether they are remembered depends on the
+ * release, and releases agree on the rest. */
 struct rp_digest rp_state_digest(const struct rp_state *state);
+/* In everything, deletions too. */
 bool rp_state_equal(const struct rp_state *left, const struct rp_state *right);
 
 struct rp_tree rp_state_tree(const struct rp_state *state, enum rp_tree_order order);
@@ -68,6 +79,13 @@ RP_MUST_USE int rp_state_put_file(struct rp_state *state, const struct rp_file_e
                                   const struct rp_file_entry **before_out);
 RP_MUST_USE int rp_state_put_node(struct rp_state *state, const struct rp_node_record *record,
                                   const struct rp_node_record **before_out);
+/* Ids that no node has (any more), and empty ones, leave the role empty. */
+RP_MUST_USE int rp_state_set_roles(struct rp_state *state, struct rp_view primary_writer,
+                                   struct rp_view active_compactor);
+/* Remembers the deletion of `path` at `index`, if the release does, and forgets the oldest beyond
+ * RP_DELETION_MEMORY_MAX. */
+RP_MUST_USE int rp_state_remember(struct rp_state *state, const struct rp_traits *traits,
+                                  struct rp_view path, uint64_t index);
 
 /* behaviour.md 1.3, 1.4. Is this file one that the release's manifest takes? */
 bool rp_state_admits(const struct rp_traits *traits, const struct rp_file_entry *entry);

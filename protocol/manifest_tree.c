@@ -123,6 +123,9 @@ static int compare(const struct rp_tree *tree, const struct rp_file_entry *entry
             return order;
         }
     }
+    if (tree->order == RP_TREE_BY_AGE && entry->lsn != key.lsn) {
+        return entry->lsn < key.lsn ? -1 : 1;
+    }
     return rp_view_compare(entry->path, key.path);
 }
 
@@ -229,7 +232,7 @@ static size_t splice(const struct rp_tree_node *node, size_t position, size_t re
 
 static struct rp_tree_key key_of(const struct rp_file_entry *entry)
 {
-    struct rp_tree_key key = {entry->database, entry->path};
+    struct rp_tree_key key = {entry->database, entry->path, entry->lsn};
     return key;
 }
 

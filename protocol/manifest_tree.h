@@ -17,12 +17,14 @@
 
 struct rp_tree_node;
 
-/* By path alone, or by database and then path (compared as a pair, so any byte may be in either). */
-enum rp_tree_order { RP_TREE_BY_PATH, RP_TREE_BY_DATABASE };
+/* By path alone; by database and then path (compared as a pair, so any byte may be in either); by
+ * log index and then path. */
+enum rp_tree_order { RP_TREE_BY_PATH, RP_TREE_BY_DATABASE, RP_TREE_BY_AGE };
 
 struct rp_tree_key {
-    struct rp_view database; /* ignored when the order is by path */
+    struct rp_view database; /* RP_TREE_BY_DATABASE only */
     struct rp_view path;
+    uint64_t lsn; /* RP_TREE_BY_AGE only */
 };
 
 struct rp_tree {
