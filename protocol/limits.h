@@ -55,6 +55,8 @@
 /* behaviour.md 7.1 and 7.3 */
 #define RP_BACKOFF_FIRST_NS (500 * RP_NS_PER_MS)
 #define RP_BACKOFF_MAX_NS   (30 * RP_NS_PER_S)
+/* behaviour.md 7.6 */
+#define RP_PREFIX_HASH_TIMEOUT_NS (30 * RP_NS_PER_S)
 /* design.md: rescans of the manifest while anything is missing. */
 #define RP_RESCAN_FIRST_NS (60 * RP_NS_PER_S)
 #define RP_RESCAN_MAX_NS   (600 * RP_NS_PER_S)

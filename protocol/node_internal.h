@@ -6,6 +6,8 @@
  *   node_join.c   join, both sides                 node_health.c    heartbeats, checks, leave
  *   node_peer.c   inbound connections              node_serve.c     fetches that we answer
  *   node_pull.c   the puller's ports               node_present.c   is a file here, and intact?
+ *   node_try.c    one try at one peer              node_transfer.c  its bytes from the network
+ *   node_prefix.c a stored prefix                  sink*.c          where a pull's bytes go
  *   node_walk.c   catch-up and rescans             node_apply.c     what the log says
  *   node_propose.c proposals and forwarding        node_flush.c     flush path and registrar
  */
@@ -41,6 +43,7 @@ enum node_stop_step {
 
 struct node_inbound;
 struct node_worker;
+struct node_transfer_ops;
 struct node_check;
 struct node_pending_proposal;
 struct node_serve;
@@ -115,10 +118,12 @@ struct rp_node {
     struct rp_puller *puller;
     struct node_worker *workers;
     uint32_t worker_count;
+    const struct node_transfer_ops *transfer; /* constant memory, or a test's */
     struct rp_timer puller_timer;
     struct rp_candidate *candidates;           /* scratch, RP_PEER_COUNT_MAX */
     struct rp_pull_candidate *pull_candidates; /* scratch, as many */
     struct rp_buffer dial_address;
+    struct rp_buffer part_name; /* scratch: of a part file, for one call */
     struct rp_presence *presence;
     struct rp_readiness *readiness;
 

@@ -1,6 +1,7 @@
 #include "protocol/node_present.h"
 
 #include "protocol/node_internal.h"
+#include "protocol/sink.h"
 
 static void close_reader(struct node_check *check)
 {
@@ -76,6 +77,7 @@ static void on_second_stat(void *owner, int error)
         return;
     }
     rp_sha256_begin(check->hash);
+    check->has_hashed = true;
     check->offset_bytes = 0;
     read_more(check);
 }
@@ -94,9 +96,25 @@ static void on_opened(void *owner, int error)
     store->stat(store->state, node_call_begin(&check->call, on_second_stat), check->entry->path);
 }
 
+static void stat_name(struct node_check *check);
+
+/* behaviour.md 8, StatFile: where the final name is absent its part file counts. */
+static bool turns_to_part(struct node_check *check, int error)
+{
+    const struct rp_traits *traits = check->node->traits;
+    bool is_shown = error == 0 && check->call.request.stat.is_present;
+    return !is_shown && !check->is_part && !check->is_cancelled &&
+           node_sink_kind_of(traits)->is_part_shown;
+}
+
 static void on_stated(void *owner, int error)
 {
     struct node_check *check = owner;
+    if (turns_to_part(check, error)) {
+        check->is_part = true;
+        stat_name(check);
+        return;
+    }
     if (error != 0 || check->is_cancelled) {
         conclude(check, RP_PRESENCE_ABSENT);
         return;
@@ -110,6 +128,14 @@ static void on_stated(void *owner, int error)
     }
     const struct rp_store_port *store = &check->node->ports.store;
     store->read_open(store->state, node_call_begin(&check->call, on_opened), check->entry->path);
+}
+
+static void stat_name(struct node_check *check)
+{
+    const struct rp_store_port *store = &check->node->ports.store;
+    struct rp_view name = check->is_part ? node_part_name(check->node, check->entry->path)
+                                         : check->entry->path;
+    store->stat(store->state, node_call_begin(&check->call, on_stated), name);
 }
 
 void node_check_init(struct node_check *check, struct rp_node *node, struct rp_sha256 *hash,
@@ -128,8 +154,8 @@ void node_check_begin(struct node_check *check, const struct rp_file_entry *entr
     check->entry = entry;
     check->is_cancelled = false;
     check->offset_bytes = 0;
-    const struct rp_store_port *store = &check->node->ports.store;
-    store->stat(store->state, node_call_begin(&check->call, on_stated), entry->path);
+    check->is_part = false;
+    stat_name(check);
 }
 
 void node_check_cancel(struct node_check *check)

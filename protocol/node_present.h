@@ -15,6 +15,8 @@ struct node_check {
     struct rp_store_stat stat;
     rp_store_handle reader;
     uint64_t offset_bytes;
+    bool is_part;    /* the part file is looked at */
+    bool has_hashed; /* the hash was used since somebody cleared this */
     bool is_cancelled;
     void (*done)(void *owner, bool is_present);
     void *owner;

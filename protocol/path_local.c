@@ -1,12 +1,11 @@
 #include "protocol/path.h"
 
 #include "protocol/limits.h"
+#include "protocol/sink.h"
 
 /* Of the file systems that the reference runs on. */
 #define NAME_BYTES_MAX      255
 #define FULL_NAME_BYTES_MAX 4095
-/* ".part" behind the last component while a streamed write goes on. */
-#define PART_SUFFIX_BYTES 5
 
 /* behaviour.md 8: one leading '/' off, every ".." becomes "_", then NULs are dropped; the order
  * lets a dropped NUL bring a ".." back. */
@@ -82,7 +81,7 @@ int rp_path_stored_name(const struct rp_traits *traits, struct rp_view path,
         return error;
     }
     struct rp_view name = rp_view_make(name_out->bytes + start, name_out->length_bytes - start);
-    size_t suffix_bytes = traits->staging == RP_STAGING_PART_FILE ? PART_SUFFIX_BYTES : 0;
+    size_t suffix_bytes = node_sink_kind_of(traits)->name_suffix_bytes;
     *is_refused_out =
         is_outside_or_root(name) || !fits_file_system(name, root_length_bytes, suffix_bytes);
     return 0;

@@ -46,6 +46,7 @@ static inline bool rp_timer_is_armed(const struct rp_timer *timer)
 enum rp_random_purpose {
     RP_RANDOM_NONCE,      /* must be unpredictable in the real world */
     RP_RANDOM_CANDIDATES, /* order of peers */
+    RP_RANDOM_STAGING,    /* names of temporary files (trait `staging`) */
     RP_RANDOM_PURPOSE_COUNT
 };
 
@@ -125,9 +126,9 @@ struct rp_store_request {
     void *context;
     uint64_t port_handle; /* the port's; 0 = not in flight */
 
-    struct rp_store_stat stat; /* stat; stage_publish: of what is published */
-    rp_store_handle handle;    /* stage_open, read_open */
-    uint64_t size_bytes;       /* stage_open: bytes already staged; read_open: object's size */
+    struct rp_store_stat stat; /* stat; stage_publish, file_rename: of what is published */
+    rp_store_handle handle;    /* stage_open, file_open, read_open */
+    uint64_t size_bytes;       /* the opened object's size: what is staged already, what is there */
     size_t taken_bytes;        /* stage_write: maybe fewer than offered */
     struct rp_chunk chunk; /* read: borrowed during `done`; shorter than asked only at the end */
     const struct rp_store_list_item *items; /* list: sorted, borrowed during `done` */
@@ -138,8 +139,13 @@ struct rp_store_request {
 
 /* All asynchronous; a `done` never runs inside the call. Calls on one writer complete in order.
  * Errors in `done`: RP_ERR_IO, RP_ERR_NO_SPACE, RP_ERR_NOT_FOUND, RP_ERR_CANCELLED,
- * RP_ERR_UNSUPPORTED (append to a store that cannot). Staging objects are invisible to stat, list
- * and read_open; their names are the store's secret. */
+ * RP_ERR_UNSUPPORTED (append to a store that cannot), RP_ERR_INVALID (an empty path: it names
+ * nothing, so stat finds it absent and all else refuses it). Staging objects are invisible to stat,
+ * list and read_open; their names are the store's secret.
+ *
+ * The three file_ calls are for releases that stage in plain files beside the final ones (trait
+ * `staging`, sink.h): such a file is a final object of its own from the moment it is opened, seen
+ * by stat, list and read_open, counted as space, kept over lives. Nothing of it is ever synced. */
 struct rp_store_port {
     void *state;
     void (*stat)(void *state, struct rp_store_request *request, struct rp_view path);
@@ -153,6 +159,14 @@ struct rp_store_port {
     void (*stage_publish)(void *state, struct rp_store_request *request, rp_store_handle writer);
     /* Removes the staging object and the writer. */
     void (*stage_discard)(void *state, struct rp_store_request *request, rp_store_handle writer);
+    /* A writer on a plain file, for stage_write alone. TRUNCATE makes or empties it; APPEND never
+     * makes one: RP_ERR_NOT_FOUND. Several writers may be open on one file. */
+    void (*file_open)(void *state, struct rp_store_request *request, struct rp_view path,
+                      enum rp_stage_mode mode);
+    void (*file_close)(void *state, rp_store_handle writer); /* at once, no completion */
+    /* One visible step; replaces what is under the new name. Absent: RP_ERR_NOT_FOUND. */
+    void (*file_rename)(void *state, struct rp_store_request *request, struct rp_view from,
+                        struct rp_view to);
     /* The bytes stay readable through the reader after the name was removed or replaced. */
     void (*read_open)(void *state, struct rp_store_request *request, struct rp_view path);
     void (*read)(void *state, struct rp_store_request *request, rp_store_handle reader,

@@ -116,7 +116,7 @@ struct rp_pull_action {
     uint32_t attempt;                  /* 1.. ; DO_END: attempts begun, 0 for none */
     /* DO_FETCH: */
     struct rp_pull_candidate candidate; /* borrowed until this worker's answer */
-    bool is_resume_allowed; /* behaviour.md 7.6; false: begin at 0 with an empty staging object */
+    enum rp_resume resume; /* behaviour.md 7.6: with what this try may go on; NEVER: begin at 0 */
     /* DO_END: */
     enum rp_pull_outcome outcome;
 };

@@ -38,10 +38,11 @@ bool rp_puller_rescans(const struct rp_puller *puller)
     return puller->traits->rescan == RP_RESCAN_WHILE_MISSING;
 }
 
-/* behaviour.md 7.6: only where a partial survives its attempt under a name that can be appended to. */
-static bool may_resume(const struct rp_puller *puller, uint32_t attempt)
+/* behaviour.md 7.6: the first attempt never looks for what an earlier pull left. */
+static enum rp_resume resume_of(const struct rp_puller *puller, uint32_t attempt)
 {
-    return puller->traits->staging == RP_STAGING_PART_FILE && attempt > 1;
+    bool is_fresh = puller->traits->resume == RP_RESUME_PART && attempt == 1;
+    return is_fresh ? RP_RESUME_NEVER : puller->traits->resume;
 }
 
 /* Existence is a quick look; a judgement by content may have to read the whole file. */
@@ -248,7 +249,7 @@ static void give_state(struct rp_puller *puller, struct worker *worker,
     action->kind = KINDS[worker->state];
     if (worker->state == WORKER_FETCHING) {
         action->candidate = worker->candidates[worker->candidate_index];
-        action->is_resume_allowed = may_resume(puller, worker->job->attempt);
+        action->resume = resume_of(puller, worker->job->attempt);
     }
 }
 

@@ -178,6 +178,7 @@ static int make_ports(struct sim_pod *pod)
     static const char *const PURPOSES[RP_RANDOM_PURPOSE_COUNT] = {
         [RP_RANDOM_NONCE] = "nonce",
         [RP_RANDOM_CANDIDATES] = "candidates",
+        [RP_RANDOM_STAGING] = "staging",
     };
     struct sim_gate gate = {pod, gate_enter, gate_leave};
     for (int purpose = 0; purpose < RP_RANDOM_PURPOSE_COUNT; purpose += 1) {

@@ -141,9 +141,11 @@ int store_show(struct sim_store *store, struct rp_view path, struct rp_view sha2
     struct store_record *old = store_table_find(&store->table, path);
     if (old != NULL) {
         store_unuse(store, old->object->content.length_bytes);
+        old->object->is_named = false; /* somebody may still have it open */
     }
     store->identity_next += 1;
     object->identity = store->identity_next;
+    object->is_named = true;
     uint64_t length_bytes = object->content.length_bytes;
     int error = store_table_put(&store->table, path, object);
     if (error != 0) {
@@ -161,6 +163,7 @@ void store_hide(struct sim_store *store, struct store_record *record, bool is_by
 {
     const struct sim_store_watch *watch = &store->disks->spec.watch;
     store_unuse(store, record->object->content.length_bytes);
+    record->object->is_named = false;
     /* The watcher is told before the name's memory goes, and looks the store up without it. */
     uint8_t *path = rp_allocate(store_alloc(store), record->path_bytes + 1);
     RP_ASSERT(path != NULL);
@@ -223,7 +226,7 @@ static void unsynced_vanish(struct sim_store *store)
     struct store_record **order = store_table_order(&store->table);
     size_t count = store->table.count;
     for (size_t index = count; index > 0; index -= 1) {
-        if (order[index - 1]->object->is_unsynced) {
+        if (store_now(store) < order[index - 1]->object->durable_ns) {
             /* From the end: the order of those before stays as it is. */
             store_hide(store, order[index - 1], false);
         }

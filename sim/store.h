@@ -6,7 +6,8 @@
  *
  * Durability: a published object and its name are durable at once (sync, rename, sync of the
  * folder). Staged bytes are not, until published: SIGKILL keeps them, power loss may not. A removal
- * is durable at once.
+ * is durable at once. A plain file (file_open) is durable SIM_STORE_WRITEBACK_NS after its last write
+ * or rename, when the system has written it back by itself.
  *
  * Not modelled: page cache hits, elevator and queue depth, fragmentation, block sizes, metadata
  * space, time to truncate or unlink, the journal of the file system, folders and their modes. */
@@ -19,6 +20,8 @@
 #include "sim/gate.h"
 #include "sim/rng.h"
 #include "sim/trace.h"
+
+#define SIM_STORE_WRITEBACK_NS (30 * RP_NS_PER_S)
 
 struct sim_disks; /* of a world: what all its stores share */
 struct sim_store; /* one volume */

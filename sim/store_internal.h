@@ -7,7 +7,8 @@
 /* Bytes that a name, or a reader after the name is gone, refers to. */
 struct store_object {
     uint32_t reference_count;
-    bool is_unsynced; /* published by a disk that lies */
+    bool is_named;         /* under a name: its bytes count as used */
+    rp_time_ns durable_ns; /* power loss takes it before that; RP_TIME_NEVER: a disk that lies */
     uint64_t identity;
     int64_t mtime_unix_ns;
     struct sim_content content;
@@ -50,7 +51,9 @@ enum store_op_kind {
     STORE_REMOVE,
     STORE_LIST,
     STORE_SPACE,
-    STORE_FLUSH
+    STORE_FLUSH,
+    STORE_FILE_OPEN, /* at the end: the numbers are part of the fingerprint */
+    STORE_FILE_RENAME
 };
 
 struct store_op {
@@ -75,7 +78,8 @@ struct store_op {
 struct store_handle {
     uint32_t generation;
     struct store_stage *stage;   /* a writer */
-    struct store_object *object; /* a reader: owned reference */
+    struct store_object *object; /* a reader, or a plain file's writer: owned reference */
+    bool is_file_writer;
 };
 
 struct sim_disks {
@@ -134,7 +138,15 @@ RP_MUST_USE int store_show(struct sim_store *store, struct rp_view path, struct 
 void store_hide(struct sim_store *store, struct store_record *record, bool is_by_node);
 void store_stage_free(struct sim_store *store, struct store_stage *stage);
 
+/* store_file.c: plain files */
+RP_MUST_USE int store_file_open(struct sim_store *store, struct store_op *op);
+RP_MUST_USE int store_file_rename(struct sim_store *store, struct store_op *op);
+/* The object has got or lost bytes. */
+void store_file_grown(struct sim_store *store, struct store_object *object, size_t bytes);
+
 /* store_port.c */
+int64_t store_stamp(const struct sim_store *store);
+rp_store_handle store_handle_take(struct sim_store *store, struct store_handle **handle_out);
 void store_port_init(struct sim_store *store);
 void store_ops_drop(struct sim_store *store);
 void store_ops_thaw(struct sim_store *store);

@@ -19,7 +19,7 @@ static struct store_handle *handle_find(struct sim_store *store, rp_store_handle
     return is_live ? found : NULL;
 }
 
-static rp_store_handle handle_take(struct sim_store *store, struct store_handle **handle_out)
+rp_store_handle store_handle_take(struct sim_store *store, struct store_handle **handle_out)
 {
     uint32_t index = 0;
     while (index < store->handle_max &&
@@ -52,6 +52,7 @@ static void handle_close(struct sim_store *store, struct store_handle *handle)
     store_object_release(store_alloc(store), handle->object);
     handle->stage = NULL;
     handle->object = NULL;
+    handle->is_file_writer = false;
     handle->generation += 1;
 }
 
@@ -223,6 +224,9 @@ static struct store_stage *stage_new(struct sim_store *store, const struct store
 
 static int apply_stage_open(struct sim_store *store, struct store_op *op)
 {
+    if (op->path_bytes == 0) {
+        return RP_ERR_INVALID;
+    }
     if (op->mode == RP_STAGE_APPEND && store->faults.has_no_append) {
         return RP_ERR_UNSUPPORTED;
     }
@@ -234,7 +238,7 @@ static int apply_stage_open(struct sim_store *store, struct store_op *op)
         return RP_ERR_BUSY;
     }
     struct store_handle *handle = NULL;
-    rp_store_handle name = handle_take(store, &handle);
+    rp_store_handle name = store_handle_take(store, &handle);
     stage = name != 0 && stage == NULL ? stage_new(store, op) : stage;
     if (name == 0 || stage == NULL) {
         return RP_ERR_NOMEM;
@@ -254,7 +258,8 @@ static int apply_stage_write(struct sim_store *store, struct store_op *op)
 {
     struct store_handle *handle = handle_find(store, op->handle);
     op->request->taken_bytes = 0;
-    if (handle == NULL || handle->stage == NULL || fails(store, store->faults.write_error)) {
+    bool is_writer = handle != NULL && (handle->stage != NULL || handle->is_file_writer);
+    if (!is_writer || fails(store, store->faults.write_error)) {
         return RP_ERR_IO;
     }
     uint64_t free_bytes = store_free_bytes(store);
@@ -266,15 +271,22 @@ static int apply_stage_write(struct sim_store *store, struct store_op *op)
     if (taken > 1 && fails(store, store->faults.short_write)) {
         taken = 1 + (size_t)sim_rng_below(&store->rng, taken - 1);
     }
-    int error = sim_content_append(&handle->stage->content, rp_chunk_slice(op->chunk, 0, taken));
-    if (error == 0) {
-        store_use(store, taken);
-        op->request->taken_bytes = taken;
+    struct sim_content *content =
+        handle->stage != NULL ? &handle->stage->content : &handle->object->content;
+    int error = sim_content_append(content, rp_chunk_slice(op->chunk, 0, taken));
+    if (error != 0) {
+        return error;
     }
-    return error;
+    op->request->taken_bytes = taken;
+    if (handle->stage != NULL) {
+        store_use(store, taken);
+    } else {
+        store_file_grown(store, handle->object, taken);
+    }
+    return 0;
 }
 
-static int64_t stamp(const struct sim_store *store)
+int64_t store_stamp(const struct sim_store *store)
 {
     if (store->clock == NULL) {
         return (int64_t)store_now(store);
@@ -290,8 +302,8 @@ static int publish(struct sim_store *store, struct store_stage *stage,
     if (object == NULL) {
         return RP_ERR_NOMEM;
     }
-    object->mtime_unix_ns = stamp(store);
-    object->is_unsynced = store->faults.lies_about_sync;
+    object->mtime_unix_ns = store_stamp(store);
+    object->durable_ns = store->faults.lies_about_sync ? RP_TIME_NEVER : 0;
     sim_content_clear(&object->content);
     object->content = stage->content;
     sim_content_init(&stage->content, store->disks->spec.bodies);
@@ -346,7 +358,7 @@ static int apply_read_open(struct sim_store *store, struct store_op *op)
         return RP_ERR_NOT_FOUND;
     }
     struct store_handle *handle = NULL;
-    rp_store_handle name = handle_take(store, &handle);
+    rp_store_handle name = store_handle_take(store, &handle);
     if (name == 0) {
         return RP_ERR_NOMEM;
     }
@@ -360,7 +372,8 @@ static int apply_read_open(struct sim_store *store, struct store_op *op)
 static int apply_read(struct sim_store *store, struct store_op *op)
 {
     struct store_handle *handle = handle_find(store, op->handle);
-    if (handle == NULL || handle->object == NULL || fails(store, store->faults.read_error)) {
+    bool is_reader = handle != NULL && handle->object != NULL && !handle->is_file_writer;
+    if (!is_reader || fails(store, store->faults.read_error)) {
         return RP_ERR_IO;
     }
     return sim_content_read_joined(&handle->object->content, op->offset_bytes,
@@ -405,8 +418,8 @@ static int apply_flush(struct sim_store *store, struct store_op *op)
         return RP_ERR_NOMEM;
     }
     sim_content_set_body(&object->content, op->key, op->length_bytes);
-    object->mtime_unix_ns = stamp(store);
-    object->is_unsynced = store->faults.lies_about_sync;
+    object->mtime_unix_ns = store_stamp(store);
+    object->durable_ns = store->faults.lies_about_sync ? RP_TIME_NEVER : 0;
     store_use(store, op->length_bytes);
     return store_show(store, op_path(op), op_second(op), object, true);
 }
@@ -425,6 +438,10 @@ static int op_apply(struct sim_store *store, struct store_op *op)
     case STORE_LIST: return fails(store, store->faults.list_error) ? RP_ERR_IO : 0;
     case STORE_SPACE: return apply_space(store, op);
     case STORE_FLUSH: return apply_flush(store, op);
+    case STORE_FILE_OPEN:
+        return fails(store, store->faults.write_error) ? RP_ERR_IO : store_file_open(store, op);
+    case STORE_FILE_RENAME:
+        return fails(store, store->faults.write_error) ? RP_ERR_IO : store_file_rename(store, op);
     }
     return RP_ERR_INVALID;
 }
@@ -589,6 +606,25 @@ static void port_stage_discard(void *state, struct rp_store_request *request,
     op_start(op, 0);
 }
 
+static void port_file_open(void *state, struct rp_store_request *request, struct rp_view path,
+                           enum rp_stage_mode mode)
+{
+    struct store_op *op = op_new(state, STORE_FILE_OPEN, request, path, none());
+    op->mode = mode;
+    op_start(op, 0);
+}
+
+static void port_file_close(void *state, rp_store_handle writer)
+{
+    handle_close(state, handle_find(state, writer));
+}
+
+static void port_file_rename(void *state, struct rp_store_request *request, struct rp_view from,
+                             struct rp_view to)
+{
+    op_start(op_new(state, STORE_FILE_RENAME, request, from, to), 0);
+}
+
 static void port_read_open(void *state, struct rp_store_request *request, struct rp_view path)
 {
     op_start(op_new(state, STORE_READ_OPEN, request, path, none()), 0);
@@ -666,6 +702,9 @@ void store_port_init(struct sim_store *store)
     port->stage_write = port_stage_write;
     port->stage_publish = port_stage_publish;
     port->stage_discard = port_stage_discard;
+    port->file_open = port_file_open;
+    port->file_close = port_file_close;
+    port->file_rename = port_file_rename;
     port->read_open = port_read_open;
     port->read = port_read;
     port->read_close = port_read_close;
