@@ -76,8 +76,7 @@ static void on_stated(void *owner, int error)
     prefix->size_bytes = is_shown ? stat->size_bytes : 0;
     bool is_prefix = prefix->size_bytes > 0 && prefix->entry->size_bytes > 0 &&
                      prefix->size_bytes < (uint64_t)prefix->entry->size_bytes;
-    if (!is_prefix ||
-        prefix->is_cancelled) {
+    if (!is_prefix || prefix->is_cancelled) {
         conclude(prefix, NODE_PREFIX_NONE);
         return;
     }

@@ -133,8 +133,8 @@ static void on_stated(void *owner, int error)
 static void stat_name(struct node_check *check)
 {
     const struct rp_store_port *store = &check->node->ports.store;
-    struct rp_view name = check->is_part ? node_part_name(check->node, check->entry->path)
-                                         : check->entry->path;
+    struct rp_view name =
+        check->is_part ? node_part_name(check->node, check->entry->path) : check->entry->path;
     store->stat(store->state, node_call_begin(&check->call, on_stated), name);
 }
 

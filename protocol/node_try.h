@@ -12,16 +12,17 @@
 #include "protocol/node_link.h"
 #include "protocol/node_prefix.h"
 #include "protocol/node_present.h"
+#include "protocol/observe.h"
 #include "protocol/puller.h"
 #include "protocol/sink.h"
 
 enum node_worker_state {
     NODE_WORKER_IDLE,
     NODE_WORKER_CHECKING,
-    NODE_WORKER_RESOLVING,  /* waits for answers to greetings */
-    NODE_WORKER_PREPARING,  /* a stored prefix is hashed, the sink opens */
-    NODE_WORKER_FETCHING,   /* the transfer runs */
-    NODE_WORKER_ENDING,     /* the verdict is in; what was staged goes first */
+    NODE_WORKER_RESOLVING, /* waits for answers to greetings */
+    NODE_WORKER_PREPARING, /* a stored prefix is hashed, the sink opens */
+    NODE_WORKER_FETCHING,  /* the transfer runs */
+    NODE_WORKER_ENDING,    /* the verdict is in; what was staged goes first */
     NODE_WORKER_PUBLISHING
 };
 

@@ -81,7 +81,7 @@ RP_MUST_USE int node_sink_publish(struct node_sink *sink, bool is_whole,
  * be done. Not while busy. */
 bool node_sink_drop(struct node_sink *sink, void (*done)(void *owner, int error));
 bool node_sink_is_busy(const struct node_sink *sink); /* an answer of this try is outstanding */
-bool node_sink_holds(const struct node_sink *sink); /* something is open */
+bool node_sink_holds(const struct node_sink *sink);   /* something is open */
 void node_sink_cancel(struct node_sink *sink);
 
 /* `<path>.part` in memory of the node, until the next call; empty when memory is short. */

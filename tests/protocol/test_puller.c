@@ -106,7 +106,7 @@ static void act(const struct rp_pull_action *action)
     case RP_PULL_DO_RESOLVE: answer_lookup(action->worker); break;
     case RP_PULL_DO_FETCH:
         peer[0] = (char)action->candidate.node_id.bytes[0];
-        note("", peer, action->is_resume_allowed ? "+" : "");
+        note("", peer, action->resume == RP_RESUME_PART ? "+" : "");
         if (bench.is_silent) {
             bench.waiting[bench.waiting_count++] = *action;
         } else {
