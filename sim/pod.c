@@ -280,11 +280,79 @@ void sim_pod_clock(struct sim_pod *pod, const int64_t *skew_ns, const int64_t *d
     }
 }
 
+static void hostile_over(void *context, uint64_t argument)
+{
+    struct sim_pod *pod = context;
+    (void)argument;
+    pod->hostile_event = 0;
+    sim_pod_set_hostile(pod, NULL, 0);
+}
+
+static void note_hostile(const struct sim_pod *pod, rp_time_ns duration_ns)
+{
+    const struct fault_hostile_spec *spec = &pod->hostile_spec;
+    const uint64_t words[6] = {pod->number,       (uint64_t)spec->kind, spec->chance,
+                               spec->after_bytes, duration_ns,          spec->matches != NULL};
+    sim_trace_note_words(pod->world->trace, "hostile", words, 6);
+}
+
+void sim_pod_set_hostile(struct sim_pod *pod, const struct fault_hostile_spec *spec,
+                         rp_time_ns duration_ns)
+{
+    static const struct fault_hostile_spec HONEST;
+    struct sim_event_queue *queue = pod->world->queue;
+    if (spec == NULL && !pod->is_hostile) {
+        return;
+    }
+    (void)sim_event_queue_cancel(queue, pod->hostile_event);
+    pod->hostile_event = 0;
+    pod->is_hostile = spec != NULL;
+    pod->was_hostile = true;
+    pod->hostile_spec = spec == NULL ? HONEST : *spec;
+    note_hostile(pod, duration_ns);
+    if (pod->hostile != NULL) {
+        fault_hostile_set(pod->hostile, spec);
+    }
+    if (spec != NULL && duration_ns != 0) {
+        pod->hostile_event = sim_event_queue_add(queue, sim_event_queue_now(queue) + duration_ns,
+                                                 SIM_EVENT_FAULT, hostile_over, pod, pod->number);
+    }
+}
+
+bool sim_pod_is_hostile(const struct sim_pod *pod)
+{
+    return pod->is_hostile;
+}
+
+bool sim_pod_was_hostile(const struct sim_pod *pod)
+{
+    return pod->was_hostile;
+}
+
+void sim_pod_set_disk(struct sim_pod *pod, const struct sim_disk_faults *faults)
+{
+    const uint64_t flags = (uint64_t)faults->is_full | (uint64_t)faults->has_free_bytes << 1 |
+                           (uint64_t)faults->loses_unsynced << 2 |
+                           (uint64_t)faults->lies_about_sync << 3 |
+                           (uint64_t)faults->has_no_append << 4;
+    const uint64_t words[8] = {pod->number,
+                               flags,
+                               faults->free_bytes,
+                               faults->slow_ns,
+                               faults->stuck_ns,
+                               faults->read_error ^ faults->write_error << 1,
+                               faults->sync_error ^ faults->stat_error << 1,
+                               faults->short_write ^ faults->torn << 1 ^ faults->list_error << 2};
+    sim_trace_note_words(pod->world->trace, "disk", words, 8);
+    sim_store_set_faults(pod->store, faults);
+}
+
 void sim_pod_heal(struct sim_pod *pod)
 {
     static const struct sim_disk_faults HEALTHY;
     static const int64_t NONE = 0;
     sim_store_set_faults(pod->store, &HEALTHY);
+    sim_pod_set_hostile(pod, NULL, 0);
     sim_pod_clock(pod, &NONE, &NONE, NULL);
     pod->stop_at_event = 0;
     if (pod->is_frozen) {

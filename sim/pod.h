@@ -76,6 +76,10 @@ void sim_pod_set_hostile(struct sim_pod *pod, const struct fault_hostile_spec *s
 bool sim_pod_is_hostile(const struct sim_pod *pod);  /* now */
 bool sim_pod_was_hostile(const struct sim_pod *pod); /* now or ever before in this run */
 
+/* From now on, on this volume (sim/store.h). What is set now: sim_store_faults. */
+struct sim_disk_faults;
+void sim_pod_set_disk(struct sim_pod *pod, const struct sim_disk_faults *faults);
+
 /* How far the node's wall clock is off; drift bends its monotonic clock as well. */
 void sim_pod_clock(struct sim_pod *pod, const int64_t *skew_ns, const int64_t *drift_ppm,
                    const int64_t *jump_ns);

@@ -172,6 +172,43 @@ static int make_ideal(struct sim_pod *pod)
     return error;
 }
 
+static uint64_t next_hostile(void *state)
+{
+    return sim_rng_next(state);
+}
+
+static void note_misdeed(void *context, enum fault_hostile_kind kind, struct rp_view path)
+{
+    const struct sim_pod *pod = context;
+    const uint64_t words[3] = {pod->number, (uint64_t)kind, rp_table_hash(path)};
+    sim_trace_note_words(pod->world->trace, "misdeed", words, 3);
+}
+
+/* Always in between, so that a node can turn hostile within a life. */
+static int make_hostile(struct sim_pod *pod)
+{
+    struct sim_world *world = pod->world;
+    sim_rng_init(&pod->hostile_random, world->spec.seed, "hostile", sim_pod_id(pod), pod->life);
+    struct fault_hostile_params params = {
+        .alloc = &world->alloc,
+        .net = *sim_endpoint_port(pod->endpoint),
+        .clock = pod->ports.clock,
+        .random = {&pod->hostile_random, next_hostile},
+        .traits = rp_release_traits(pod->release),
+        .context = pod,
+        .noted = note_misdeed,
+    };
+    int error = fault_hostile_new(&params, &pod->hostile);
+    if (error != 0) {
+        return error;
+    }
+    pod->ports.net = *fault_hostile_port(pod->hostile);
+    if (pod->is_hostile) {
+        fault_hostile_set(pod->hostile, &pod->hostile_spec);
+    }
+    return 0;
+}
+
 static int make_ports(struct sim_pod *pod)
 {
     struct sim_world *world = pod->world;
@@ -194,7 +231,10 @@ static int make_ports(struct sim_pod *pod)
     if (error != 0) {
         return error;
     }
-    pod->ports.net = *sim_endpoint_port(pod->endpoint);
+    error = make_hostile(pod);
+    if (error != 0) {
+        return error;
+    }
     sim_endpoint_datagrams(pod->endpoint, pod, receive_message);
     return world->spec.cluster.consensus == SIM_CONSENSUS_RAFT ? make_raft(pod) : make_ideal(pod);
 }
@@ -269,6 +309,8 @@ static void end_life(struct sim_pod *pod, bool is_kill, bool is_host)
         rp_node_free(node);
         pod->node = NULL;
     }
+    fault_hostile_free(pod->hostile);
+    pod->hostile = NULL;
     free_consensus(pod, is_kill, is_host);
     if (pod->endpoint != NULL) {
         sim_net_detach(pod->endpoint, is_host ? SIM_NET_HOST_LOST : SIM_NET_PROCESS_ENDED);
@@ -314,7 +356,8 @@ static int make_node(struct sim_pod *pod, char note[160])
         return error;
     }
     const struct rp_consensus_events *events = rp_node_consensus_events(pod->node);
-    sim_endpoint_events(pod->endpoint, rp_node_net_events(pod->node));
+    sim_endpoint_events(pod->endpoint,
+                        fault_hostile_events(pod->hostile, rp_node_net_events(pod->node)));
     if (pod->raft != NULL) {
         sim_consensus_raft_bind(pod->raft, events);
     } else {

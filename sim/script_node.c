@@ -591,6 +591,8 @@ static const luaL_Reg methods[] = {
     {"stats", node_stats},
     {"status", node_status},
     {"query", node_query},
+    {"disk", script_node_disk},
+    {"hostile", script_node_hostile},
     {"corrupt", node_corrupt},
     {"remove", node_remove},
     {"put", node_put},

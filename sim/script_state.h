@@ -77,6 +77,9 @@ void script_open_strings(lua_State *lua); /* string.* */
 void script_open_table(lua_State *lua);   /* table.* */
 void script_open_random(lua_State *lua);  /* math.random, math.randomseed */
 
+/* Is the pattern found in the subject, as by string.find? Counted as work; raises its errors. */
+bool script_find(lua_State *lua, struct rp_view subject, struct rp_view pattern);
+
 /* As luaL_tolstring, but without addresses: tables and functions are numbered by first use. */
 const char *script_tostring(lua_State *lua, int index, size_t *length_out);
 /* "reader-2" before "reader-10": the text before the last digits, then the number, then all. */

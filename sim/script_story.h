@@ -77,6 +77,9 @@ void script_story_timed_out(struct script *script, const char *place, const char
 /* The world let go of the story, or it ended: completions have nobody to wake. */
 bool script_story_is_dropped(const struct script *script);
 
+/* n:hostile and n:disk. */
+int script_node_hostile(lua_State *lua);
+int script_node_disk(lua_State *lua);
 /* n:flush and c:flush; stack: the receiver, the options or nil. */
 int script_flush(lua_State *lua, struct sim_pod *pod, const char *call);
 /* identity, volume, address, grace, release, config of the options over what is in `spec`. */

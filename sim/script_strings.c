@@ -461,6 +461,24 @@ static int find_or_match(lua_State *lua, bool is_find)
     return 1;
 }
 
+bool script_find(lua_State *lua, struct rp_view subject, struct rp_view pattern)
+{
+    struct matcher m;
+    matcher_init(&m, lua, subject, pattern);
+    const char *text = (const char *)pattern.bytes;
+    bool is_anchored = pattern.length_bytes > 0 && *text == '^';
+    text += is_anchored;
+    for (const char *at = m.subject; at <= m.subject_end; at += 1) {
+        if (try_match(&m, at, text) != NULL) {
+            return true;
+        }
+        if (is_anchored) {
+            break;
+        }
+    }
+    return false;
+}
+
 static int string_find(lua_State *lua)
 {
     return find_or_match(lua, true);

@@ -632,7 +632,8 @@ bool sim_world_has_holder(struct sim_world *world, const struct sim_truth_file *
 {
     for (size_t index = 0; index < world->pod_count; index += 1) {
         struct sim_pod *pod = world->pods[index];
-        if (sim_pod_is_up(pod) && sim_truth_holds(world->truth, pod, file)) {
+        if (sim_pod_is_up(pod) && !sim_pod_is_hostile(pod) &&
+            sim_truth_holds(world->truth, pod, file)) {
             return true;
         }
     }

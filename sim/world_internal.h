@@ -2,6 +2,7 @@
 #ifndef REPLISIM_SIM_WORLD_INTERNAL_H
 #define REPLISIM_SIM_WORLD_INTERNAL_H
 
+#include "fault/hostile.h"
 #include "protocol/entry_pool.h"
 #include "protocol/error.h"
 #include "protocol/node.h"
@@ -62,12 +63,19 @@ struct sim_pod {
     struct rp_ports ports;
     struct rp_observer observer;
     struct sim_endpoint *endpoint;
+    struct fault_hostile *hostile; /* between endpoint and node */
     struct sim_consensus_raft *raft;
     struct sim_consensus_ideal *ideal;
     struct rp_node *node;
     bool is_stopped;        /* the node's stop completed; the pod ends it from an event */
     struct sim_wait *waits; /* owned array: whoever awaits the end of this life */
     size_t wait_count;
+
+    /* Its misdeeds; they outlast a life. */
+    bool is_hostile, was_hostile;
+    struct fault_hostile_spec hostile_spec;
+    struct sim_rng hostile_random;
+    sim_event hostile_event; /* its end */
 
     uint64_t counters[RP_PULL_COUNTER_COUNT]; /* of former lives */
     uint64_t missing_count;                   /* truth.c */

@@ -1,0 +1,100 @@
+/* n:disk{...}: storage faults, each set or ended by its own key (docs/scenario-api.md). */
+#include "sim/script_story.h"
+#include "sim/store.h"
+
+#include <stddef.h>
+
+enum value_kind { VALUE_FLAG, VALUE_CHANCE, VALUE_DURATION, VALUE_SIZE };
+
+/* X(key, kind, member) */
+static const struct disk_key {
+    const char *key;
+    enum value_kind kind;
+    size_t offset;
+} disk_keys[] = {
+    {"full", VALUE_FLAG, offsetof(struct sim_disk_faults, is_full)},
+    {"free", VALUE_SIZE, offsetof(struct sim_disk_faults, free_bytes)},
+    {"slow", VALUE_DURATION, offsetof(struct sim_disk_faults, slow_ns)},
+    {"stuck", VALUE_DURATION, offsetof(struct sim_disk_faults, stuck_ns)},
+    {"read_error", VALUE_CHANCE, offsetof(struct sim_disk_faults, read_error)},
+    {"write_error", VALUE_CHANCE, offsetof(struct sim_disk_faults, write_error)},
+    {"short_write", VALUE_CHANCE, offsetof(struct sim_disk_faults, short_write)},
+    {"sync_error", VALUE_CHANCE, offsetof(struct sim_disk_faults, sync_error)},
+    {"stat_error", VALUE_CHANCE, offsetof(struct sim_disk_faults, stat_error)},
+    {"list_error", VALUE_CHANCE, offsetof(struct sim_disk_faults, list_error)},
+    {"torn", VALUE_CHANCE, offsetof(struct sim_disk_faults, torn)},
+    {"lose_unsynced", VALUE_FLAG, offsetof(struct sim_disk_faults, loses_unsynced)},
+    {"lie_about_sync", VALUE_FLAG, offsetof(struct sim_disk_faults, lies_about_sync)},
+    {"no_append", VALUE_FLAG, offsetof(struct sim_disk_faults, has_no_append)},
+};
+
+#define DISK_KEY_COUNT (sizeof disk_keys / sizeof disk_keys[0])
+
+/* The value on top of the stack; false ends the fault. */
+static void take_value(lua_State *lua, const struct disk_key *key, struct sim_disk_faults *faults)
+{
+    char what[40];
+    (void)snprintf(what, sizeof what, "n:disk: %s", key->key);
+    void *member = (char *)faults + key->offset;
+    bool is_end = lua_isboolean(lua, -1) && !lua_toboolean(lua, -1);
+    if (key->kind == VALUE_FLAG) {
+        *(bool *)member = script_take_bool(lua, -1, what);
+        return;
+    }
+    uint64_t value = 0;
+    if (!is_end && key->kind == VALUE_CHANCE) {
+        value = script_take_chance(lua, -1, what);
+    } else if (!is_end && key->kind == VALUE_DURATION) {
+        value = script_draw_duration(lua, -1, what);
+    } else if (!is_end) {
+        value = sim_rng_range(&script_of(lua)->draw_rng, script_take_size_range(lua, -1, what));
+    }
+    *(uint64_t *)member = value;
+    if (key->kind == VALUE_SIZE) {
+        faults->has_free_bytes = !is_end;
+    }
+}
+
+/* `stuck` counts from this call, also when it is as long as the last one. */
+static void unstick(struct sim_pod *pod)
+{
+    struct sim_disk_faults faults = *sim_store_faults(sim_pod_store(pod));
+    faults.stuck_ns = 0;
+    sim_store_set_faults(sim_pod_store(pod), &faults);
+}
+
+static struct sim_disk_faults take_faults(lua_State *lua, struct sim_pod *pod)
+{
+    const char *keys[DISK_KEY_COUNT + 1];
+    for (size_t row = 0; row < DISK_KEY_COUNT; row += 1) {
+        keys[row] = disk_keys[row].key;
+    }
+    keys[DISK_KEY_COUNT] = NULL;
+    script_check_keys(lua, 2, "n:disk", keys);
+    struct sim_disk_faults faults = *sim_store_faults(sim_pod_store(pod));
+    bool is_empty = true;
+    for (size_t row = 0; row < DISK_KEY_COUNT; row += 1) {
+        if (script_get(lua, 2, disk_keys[row].key)) {
+            take_value(lua, &disk_keys[row], &faults);
+            is_empty = false;
+        }
+        lua_settop(lua, 2);
+    }
+    if (is_empty) {
+        memset(&faults, 0, sizeof faults);
+    }
+    return faults;
+}
+
+int script_node_disk(lua_State *lua)
+{
+    script_check_change(lua, "n:disk");
+    struct sim_pod *pod = script_take_node(lua, 1, "n:disk");
+    lua_settop(lua, 2);
+    struct sim_disk_faults faults = take_faults(lua, pod);
+    if (script_get(lua, 2, "stuck")) {
+        unstick(pod);
+    }
+    sim_pod_set_disk(pod, &faults);
+    return 0;
+}
