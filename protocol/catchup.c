@@ -292,8 +292,7 @@ static void on_page(struct rp_catchup *catchup, const struct rp_catchup_event *e
     }
     catchup->page_count = event->entry_count;
     catchup->page_index = 0;
-    /* An empty page ends the walk, whatever it says: there is nothing to go on from. */
-    catchup->is_last_page = event->is_last || event->entry_count == 0;
+    catchup->is_last_page = event->is_last;
     keep_cursor(catchup);
     go_on(catchup, event->now_ns, &event->facts);
 }

@@ -10,7 +10,8 @@
  * - DO_BARRIER: consensus.read_index with the deadline; answer with BARRIER_DONE (error, index). The
  *   machine itself waits until `applied_index` reaches the index.
  * - DO_PAGE: rp_manifest_page(cursor, RP_WALK_PAGE_MAX); answer with PAGE (entries retained for the
- *   machine by that call, is_last when fewer than the maximum came, or error).
+ *   machine by that call, is_last when nothing follows, or error). A page that is not the last may be
+ *   short, or empty; the next one is then asked for with the same cursor.
  * - DO_OFFER: rp_puller_announce(entry, WALK); answer with OFFERED and its result. It is tagged
  *   already; the node must not call rp_readiness_announced for it.
  * - DO_BEGIN, DO_END: for the observer; END also says that the machine needs no more events unless

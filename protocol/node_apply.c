@@ -119,8 +119,11 @@ static void on_registered(void *context, const struct rp_file_entry *entry,
     (void)replaced;
     struct rp_node *node = context;
     see_file(node, RP_SEE_FILE_REGISTERED, entry, rp_view_make(NULL, 0));
+    node_page_registered(node);
     node_flush_seen(node, entry);
-    node_pull_announce(node, entry, RP_ANNOUNCE_APPLIED);
+    if (node->are_callbacks_attached) {
+        node_pull_announce(node, entry, RP_ANNOUNCE_APPLIED);
+    }
 }
 
 static void on_deleted(void *context, const struct rp_file_entry *removed, struct rp_view reason)
@@ -128,6 +131,9 @@ static void on_deleted(void *context, const struct rp_file_entry *removed, struc
     struct rp_node *node = context;
     (void)reason; /* input: traces carry the fact, not the text */
     see_file(node, RP_SEE_FILE_DELETED, removed, rp_view_make(NULL, 0));
+    if (!node->are_callbacks_attached) {
+        return;
+    }
     rp_puller_deleted(node->puller, removed->path, node_now(node));
     rp_readiness_deleted(node->readiness, removed->path);
     queue_delete(node, removed);

@@ -9,6 +9,7 @@
  *   node_try.c    one try at one peer              node_transfer.c  its bytes from the network
  *   node_prefix.c a stored prefix                  sink*.c          where a pull's bytes go
  *   node_walk.c   catch-up and rescans             node_apply.c     what the log says
+ *   node_pages.c  what the walk goes through
  *   node_propose.c proposals and forwarding        node_flush.c     flush path and registrar
  */
 #ifndef REPLISIM_PROTOCOL_NODE_INTERNAL_H
@@ -39,6 +40,19 @@ enum node_stop_step {
     NODE_STOP_CALLS,     /* cancelled store calls come back, leave notices are out */
     NODE_STOP_CONSENSUS, /* closed */
     NODE_STOP_DONE
+};
+
+/* What the walk is about to go through, where it is not the manifest as it is (node_pages.c). */
+struct node_page_list {
+    const struct rp_file_entry **entries; /* owned array of references, in path order */
+    size_t count, count_max;
+    size_t next; /* of a copy that is gone through once */
+    bool is_filled;
+};
+
+struct node_page {
+    size_t count;
+    bool is_last;
 };
 
 struct node_inbound;
@@ -132,12 +146,14 @@ struct rp_node {
     struct rp_timer catchup_timer;
     struct node_consensus_call barrier_call;
     const struct rp_file_entry **page; /* scratch, RP_WALK_PAGE_MAX */
+    struct node_page_list page_list;
     struct rp_timer rescan_timer;
     struct rp_buffer rescan_cursor;
     bool is_rescanning;
     uint64_t rescan_missing_count;
 
     /* node_apply.c: local copies of deleted files, after the grace */
+    bool are_callbacks_attached; /* of files: pulls and local deletions hear of the log */
     struct node_delete *deletes;
     size_t delete_count;
     bool has_leader_changed;
@@ -298,6 +314,12 @@ void node_rescan_begin(struct rp_node *node);
 void node_rescan_hope(struct rp_node *node); /* a peer joined or became healthy */
 void node_ready_check(struct rp_node *node); /* tells observers when readiness changes */
 bool node_walk_is_idle(const struct rp_node *node);
+
+/* node_pages.c: the next page of the walk, into node->page; each entry there holds a reference. */
+RP_MUST_USE int node_page_next(struct rp_node *node, struct rp_view cursor,
+                               struct node_page *page_out);
+void node_page_registered(struct rp_node *node);
+void node_page_clear(struct rp_node *node);
 
 /* node_apply.c */
 RP_MUST_USE int node_apply_init(struct rp_node *node);

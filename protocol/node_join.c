@@ -108,6 +108,26 @@ static void ask_next_seed(struct rp_node *node)
     ask(node, seed);
 }
 
+/* wire.md 5.1, behaviour.md 9.2: where no snapshot fills the registry, the answer does. */
+static void register_answered(struct rp_node *node, const struct rp_join_response *response)
+{
+    if (node->traits->join_answer == RP_JOIN_ANSWER_GIVES_ADDRESSES) {
+        return;
+    }
+    for (size_t row = 0; row < response->node_count; row += 1) {
+        const struct rp_node_info *info = &response->nodes[row];
+        struct rp_peer_record record = {
+            .id = info->id,
+            .role = info->role,
+            .address = info->coord_addr,
+            .state = info->state,
+            .raft_id = info->raft_id,
+            .is_bound_fetch = info->is_bound_fetch,
+        };
+        rp_ignore(rp_peers_register(node->peers, &record)); /* full: unknown, as behaviour.md 9.2 */
+    }
+}
+
 /* design.md: a join response gives addresses to dial, nothing that must be believed. */
 static void take_routes(struct rp_node *node, const struct rp_join_response *response)
 {
@@ -147,6 +167,8 @@ static void on_reply(struct rp_node *node, const struct rp_frame *reply)
         if (message.as.join_response.is_success) {
             node->is_joined = true;
             take_routes(node, &message.as.join_response);
+            register_answered(node, &message.as.join_response);
+            node_kick(node); /* the leader may have an address now */
         } else {
             node_log(node, RP_LOG_WARN, "join refused by the seed");
         }

@@ -134,9 +134,13 @@ static void see_refused(struct node_serve *serve, const struct rp_serve_action *
 
 /* ---- Actions ---------------------------------------------------------------------------------- */
 
-/* invariants.md, serve-manifest-only: no byte of a version that the manifest has lost. */
-static bool is_still_registered(const struct node_serve *serve)
+/* invariants.md, serve-manifest-only: no byte of a version that the manifest has lost; where a
+ * transfer hears of nothing once it runs, it runs to its end (behaviour.md 15). */
+static bool may_go_on(const struct node_serve *serve)
 {
+    if (!node_transfers_hear_cancel(serve->node)) {
+        return true;
+    }
     const struct rp_file_entry *entry = rp_fetch_server_entry(serve->server);
     const struct rp_file_entry *now = rp_manifest_file(serve->node->manifest, entry->path);
     return now != NULL && now->lsn == entry->lsn;
@@ -145,7 +149,7 @@ static bool is_still_registered(const struct node_serve *serve)
 static void send_chunk(struct node_serve *serve, const struct rp_serve_action *action)
 {
     struct rp_serve_event event = {.kind = RP_SERVE_EV_SENT};
-    if (action->body_bytes != 0 && !is_still_registered(serve)) {
+    if (action->body_bytes != 0 && !may_go_on(serve)) {
         event.kind = RP_SERVE_EV_CANCEL;
         event.now_ns = node_now(serve->node);
         rp_fetch_server_step(serve->server, &event);

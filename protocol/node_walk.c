@@ -49,13 +49,11 @@ static void ask_barrier(struct rp_node *node, rp_time_ns deadline_ns)
 
 static void give_page(struct rp_node *node, struct rp_view cursor)
 {
-    size_t count = rp_manifest_page(node->manifest, cursor, node->page, RP_WALK_PAGE_MAX);
-    struct rp_catchup_event event = {
-        .kind = RP_CATCHUP_EV_PAGE,
-        .entries = node->page,
-        .entry_count = count,
-        .is_last = count < RP_WALK_PAGE_MAX,
-    };
+    struct node_page page;
+    struct rp_catchup_event event = {.kind = RP_CATCHUP_EV_PAGE, .entries = node->page};
+    event.error = node_page_next(node, cursor, &page);
+    event.entry_count = page.count;
+    event.is_last = page.is_last;
     step(node, &event);
 }
 
@@ -89,6 +87,7 @@ static void carry_out(struct rp_node *node, const struct rp_catchup_action *acti
     case RP_CATCHUP_DO_PAGE: give_page(node, action->cursor); break;
     case RP_CATCHUP_DO_OFFER: offer(node, action->entry); break;
     case RP_CATCHUP_DO_END:
+        node_page_clear(node);
         see_walk(node, RP_SEE_WALK_END, action->walked_count, action->is_complete ? 1 : 0, 0);
         break;
     }
@@ -292,6 +291,7 @@ void node_walk_clear(struct rp_node *node)
     node_disarm(node, &node->catchup_timer);
     node_disarm(node, &node->rescan_timer);
     rp_catchup_free(node->catchup);
+    node_page_clear(node);
     rp_buffer_clear(&node->rescan_cursor);
     rp_release(node->ports.alloc, node->page);
 }

@@ -74,6 +74,8 @@ enum rp_forward_idle { RP_FORWARD_IDLE_CLOSE_UNSEEN, RP_FORWARD_IDLE_CLOSE_SEEN 
 enum rp_leave_rule { RP_LEAVE_REMOVES, RP_LEAVE_MARKS };
 /* behaviour.md 9.3: heartbeats carry and need a MAC. */
 enum rp_heartbeat_auth { RP_HEARTBEAT_OPEN, RP_HEARTBEAT_SIGNED };
+/* wire.md 5.1: are the nodes of a join response taken into the registry? */
+enum rp_join_answer { RP_JOIN_ANSWER_REGISTERS, RP_JOIN_ANSWER_GIVES_ADDRESSES };
 /* behaviour.md 12.1. QUEUED: two workers, a window of 500 ms, at most 1024, no second look. */
 enum rp_local_deletes { RP_DELETES_LOGGED, RP_DELETES_QUEUED, RP_DELETES_RECHECKED };
 /* behaviour.md 7.6. PART: from the second attempt on, whatever the store shows under the name is the
@@ -136,6 +138,7 @@ struct rp_traits {
     enum rp_forward_idle forward_idle;
     uint32_t forwarded_commands; /* command types the leader takes: RP_FORWARDED bits */
     enum rp_leave_rule leave_rule;
+    enum rp_join_answer join_answer;
     enum rp_local_deletes local_deletes;
     enum rp_resume resume;
     enum rp_mismatch_removes mismatch_removes;
