@@ -10,6 +10,7 @@ struct node_inbound {
     struct rp_timer timer;
     struct rp_frame_reader reader;
     enum inbound_role role;
+    rp_time_ns accepted_ns;
     union {
         struct node_join *join;
         struct node_serve *serve;
@@ -208,7 +209,21 @@ void node_peer_accept(struct rp_node *node, rp_conn conn)
         destroy(inbound);
         return;
     }
+    inbound->accepted_ns = node_now(node);
     node_arm_after(node, &inbound->timer, RP_FIRST_FRAME_TIMEOUT_NS);
+}
+
+rp_time_ns rp_node_first_frame_wait(const struct rp_node *node)
+{
+    rp_time_ns now_ns = node_now(node);
+    rp_time_ns longest_ns = 0;
+    for (const struct node_inbound *inbound = node->inbound; inbound != NULL;
+         inbound = inbound->next) {
+        rp_time_ns age_ns = now_ns - inbound->accepted_ns;
+        bool is_waiting = inbound->role == INBOUND_FIRST_FRAME;
+        longest_ns = is_waiting && age_ns > longest_ns ? age_ns : longest_ns;
+    }
+    return longest_ns;
 }
 
 /* For the stop and for the end of a life: no answer goes out any more. */

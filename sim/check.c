@@ -82,6 +82,11 @@ rp_time_ns check_now(const struct sim_checks *checks)
     return sim_world_true_now(checks->world);
 }
 
+rp_time_ns check_clock(const struct check_pod *pod)
+{
+    return sim_pod_clock_ns(pod->pod) - sim_pod_frozen_ns(pod->pod);
+}
+
 const struct rp_manifest *check_manifest_of(struct check_pod *pod)
 {
     const struct rp_node *node = sim_pod_node(pod->pod);
@@ -110,10 +115,16 @@ int sim_checks_new(struct sim_world *world, const struct rp_alloc *alloc,
     return 0;
 }
 
+static void life_clear(struct check_pod *pod)
+{
+    check_pull_clear(pod);
+    check_wait_clear(pod);
+}
+
 static void pod_free(struct check_pod *pod)
 {
     if (pod != NULL) {
-        check_pull_clear(pod);
+        life_clear(pod);
         check_store_clear(pod);
         rp_release(pod->checks->alloc, pod);
     }
@@ -156,6 +167,13 @@ static void make_room(struct sim_checks *checks, size_t number)
     checks->pod_max = max;
 }
 
+static void life_init(struct check_pod *pod)
+{
+    memset(&pod->life, 0, sizeof pod->life);
+    rp_table_init(&pod->life.paths, pod->checks->alloc);
+    rp_table_init(&pod->life.serves, pod->checks->alloc);
+}
+
 struct check_pod *check_pod_of(struct sim_checks *checks, struct sim_pod *pod)
 {
     size_t number = (size_t)sim_pod_number(pod);
@@ -164,7 +182,7 @@ struct check_pod *check_pod_of(struct sim_checks *checks, struct sim_pod *pod)
         struct check_pod *watch = check_allocate(checks, sizeof *watch);
         watch->checks = checks;
         watch->pod = pod;
-        rp_table_init(&watch->life.paths, checks->alloc);
+        life_init(watch);
         rp_table_init(&watch->damages, checks->alloc);
         checks->pods[number] = watch;
     }
@@ -176,9 +194,8 @@ struct check_pod *check_pod_of(struct sim_checks *checks, struct sim_pod *pod)
 void sim_checks_life_begins(struct sim_checks *checks, struct sim_pod *pod)
 {
     struct check_pod *watch = check_pod_of(checks, pod);
-    check_pull_clear(watch);
-    memset(&watch->life, 0, sizeof watch->life);
-    rp_table_init(&watch->life.paths, checks->alloc);
+    life_clear(watch);
+    life_init(watch);
     watch->life.is_open = true;
     watch->life.commit_index = sim_truth_last_index(sim_world_truth(checks->world));
     const struct sim_store *store = sim_pod_store(pod);
@@ -197,7 +214,7 @@ void sim_checks_life_ends(struct sim_checks *checks, struct sim_pod *pod, bool i
     if (is_crash || !watch->life.is_stopped) {
         check_flush_crashed(watch);
     }
-    check_pull_clear(watch);
+    life_clear(watch);
     watch->life.is_open = false;
 }
 
@@ -206,12 +223,15 @@ void sim_checks_life_ends(struct sim_checks *checks, struct sim_pod *pod, bool i
 void sim_checks_observe(struct sim_checks *checks, struct sim_pod *pod,
                         const struct rp_observation *observation)
 {
+    /* In this order: that of the end knows of stops, that of the pulls ends what others look at. */
+    static void (*const OBSERVERS[])(struct check_pod * pod, const struct rp_observation *seen) = {
+        check_end_observe,  check_manifest_observe, check_store_observe, check_stop_observe,
+        check_wait_observe, check_pull_observe,     check_wire_observe,
+    };
     struct check_pod *watch = check_pod_of(checks, pod);
-    check_end_observe(watch, observation);
-    check_manifest_observe(watch, observation);
-    check_store_observe(watch, observation);
-    check_pull_observe(watch, observation);
-    check_wire_observe(watch, observation);
+    for (size_t row = 0; row < sizeof OBSERVERS / sizeof OBSERVERS[0]; row += 1) {
+        OBSERVERS[row](watch, observation);
+    }
 }
 
 void sim_checks_visible(struct sim_checks *checks, struct sim_pod *pod, struct rp_view path,
@@ -221,10 +241,13 @@ void sim_checks_visible(struct sim_checks *checks, struct sim_pod *pod, struct r
 }
 
 void sim_checks_vanished(struct sim_checks *checks, struct sim_pod *pod, struct rp_view path,
-                         bool is_by_node)
+                         const struct sim_content *content, bool is_by_node)
 {
-    if (!is_by_node) { /* a hand took it: the node cannot know before it looks */
-        check_store_damaged(check_pod_of(checks, pod), path);
+    struct check_pod *watch = check_pod_of(checks, pod);
+    if (is_by_node) {
+        check_delete_vanished(watch, path, content);
+    } else { /* a hand took it: the node cannot know before it looks */
+        check_store_damaged(watch, path);
     }
 }
 

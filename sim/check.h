@@ -30,8 +30,9 @@ void sim_checks_observe(struct sim_checks *checks, struct sim_pod *pod,
 /* A final name of the pod's volume shows this content now; `sha256` is what it was staged for. */
 void sim_checks_visible(struct sim_checks *checks, struct sim_pod *pod, struct rp_view path,
                         struct rp_view sha256, const struct sim_content *content, bool is_by_node);
+/* A final name shows nothing any more; `content` is what it showed. */
 void sim_checks_vanished(struct sim_checks *checks, struct sim_pod *pod, struct rp_view path,
-                         bool is_by_node);
+                         const struct sim_content *content, bool is_by_node);
 /* Damaged behind the node's back: exempt until the node next judges it. */
 void sim_checks_damaged(struct sim_checks *checks, struct sim_pod *pod, struct rp_view path);
 void sim_checks_life_begins(struct sim_checks *checks, struct sim_pod *pod);

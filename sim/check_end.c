@@ -214,6 +214,7 @@ static void check_pod_rest(struct check_pod *pod, bool is_quiet)
     struct rp_node_inspection inspection;
     rp_node_inspect(node, &inspection);
     check_log(pod, &inspection);
+    check_delete_rest(pod);
     if (check_missing(pod) == 0 && !inspection.is_ready) {
         check_violate(pod, SIM_PROP_BECOMES_READY, "rest/not-ready",
                       "the node holds every file and does not report ready");

@@ -3,6 +3,9 @@
  *   check.c           registry of pods, lives, dispatch, verdicts
  *   check_pull.c      announcements, pulls, attempts, dials
  *   check_store.c     what appears on disks, what is served
+ *   check_delete.c    what goes from disks, and what must
+ *   check_stop.c      what cancelled work may not do any more
+ *   check_wait.c      limits of waits
  *   check_manifest.c  applied log, leaders, registration, readiness
  *   check_wire.c      accepted requests
  *   check_end.c       at rest, stops, and at the end
@@ -35,8 +38,9 @@ struct check_pull {
     uint64_t *dialed; /* owned: hashes of the ids dialled in this attempt */
     size_t dialed_max;
     rp_time_ns began_ns, try_ended_ns;
-    bool has_mismatch; /* in this attempt */
-    bool is_verified;  /* its last try ended well */
+    rp_time_ns dialed_ns; /* of the try under way, by check_clock */
+    bool has_mismatch;    /* in this attempt */
+    bool is_verified;     /* its last try ended well */
 };
 
 /* A path that an announcement was accepted for, while anything of it is open. */
@@ -56,6 +60,24 @@ struct check_damage {
     uint8_t path[];
 };
 
+/* A fetch that the node serves. */
+struct check_serve {
+    uint64_t number;
+    rp_time_ns began_ns; /* by check_clock */
+};
+
+/* Waits of which one at a time is under way, or a few. Times by check_clock. */
+#define CHECK_PROPOSAL_RING 64u
+struct check_waits {
+    bool is_joining, has_barrier_wait;
+    rp_time_ns join_ns, barrier_ns, barrier_limit_ns;
+    rp_time_ns first_frame_looked_ns;
+    struct {
+        uint64_t request; /* 0: empty */
+        rp_time_ns began_ns;
+    } proposals[CHECK_PROPOSAL_RING];
+};
+
 /* What is known of the present life. */
 struct check_life {
     bool is_open;
@@ -70,6 +92,9 @@ struct check_life {
     bool has_barrier, is_walking, is_walked, is_ready, was_leader;
     bool has_registered; /* since the last apply */
     uint64_t registered_low, registered_high;
+    /* check_wait.c */
+    struct rp_table serves; /* -> owned check_serve */
+    struct check_waits waits;
     /* check_end.c */
     bool is_stop_asked, is_stopping, is_stopped;
     rp_time_ns stop_asked_ns;
@@ -142,6 +167,8 @@ struct check_pod *check_pod_of(struct sim_checks *checks, struct sim_pod *pod);
 void *check_allocate(struct sim_checks *checks, size_t size_bytes); /* zeroed, never NULL */
 void check_put(struct rp_table *table, struct rp_view key, void *value);
 rp_time_ns check_now(const struct sim_checks *checks);
+/* The node's own clock less the time that it was frozen: what its limits are measured by. */
+rp_time_ns check_clock(const struct check_pod *pod);
 /* NULL: down, or standalone. */
 const struct rp_manifest *check_manifest_of(struct check_pod *pod);
 const struct rp_file_entry *check_entry(struct check_pod *pod, struct rp_view path);
@@ -169,6 +196,25 @@ void check_store_clear(struct check_pod *pod);
 bool check_store_is_exempt(const struct check_pod *pod, struct rp_view path);
 /* The disk shows the version with its bytes; true where no body is known to compare with. */
 bool check_store_holds(struct check_pod *pod, struct rp_view path, struct rp_view sha256);
+
+/* ---- check_delete.c --------------------------------------------------------------------------- */
+
+void check_delete_vanished(struct check_pod *pod, struct rp_view path,
+                           const struct sim_content *content);
+void check_delete_rest(struct check_pod *pod);
+
+/* ---- check_stop.c ----------------------------------------------------------------------------- */
+
+void check_stop_observe(struct check_pod *pod, const struct rp_observation *seen);
+/* A file that is not the pod's own flush appeared by its doing. */
+void check_stop_visible(struct check_pod *pod, struct rp_view path);
+
+/* ---- check_wait.c ----------------------------------------------------------------------------- */
+
+void check_wait_observe(struct check_pod *pod, const struct rp_observation *seen);
+/* NULL: none with that number is under way. */
+struct check_serve *check_serve_find(struct check_pod *pod, uint64_t number);
+void check_wait_clear(struct check_pod *pod);
 
 /* ---- check_manifest.c ------------------------------------------------------------------------- */
 

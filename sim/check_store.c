@@ -150,12 +150,16 @@ static void check_bytes(struct check_pod *pod, struct rp_view path,
 void check_store_visible(struct check_pod *pod, struct rp_view path, struct rp_view sha256,
                          const struct sim_content *content, bool is_by_node)
 {
-    if (!is_by_node) {
-        return; /* a hand put it there: what the node makes of it is judged later */
+    if (!is_by_node) { /* a hand put it there: what the node makes of it is judged later */
+        check_store_damaged(pod, path);
+        return;
     }
     damage_forget(pod, path);
     const struct sim_version *version =
         sim_truth_version(sim_world_truth(pod->checks->world), path, sha256);
+    if (!is_own_flush(pod, version) && sha256.length_bytes != 0) {
+        check_stop_visible(pod, path);
+    }
     if (!is_expected(pod, path, sha256, version)) {
         check_violate(pod, SIM_PROP_ATOMIC_PUBLISH, "visible/not-verified",
                       "%.*s appears under its final name without having been verified",

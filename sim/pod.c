@@ -103,6 +103,17 @@ int64_t sim_pod_wall_s(const struct sim_pod *pod)
     return seconds - (wall_ns % (int64_t)RP_NS_PER_S < 0);
 }
 
+rp_time_ns sim_pod_clock_ns(const struct sim_pod *pod)
+{
+    return sim_clock_now(pod->clock);
+}
+
+rp_time_ns sim_pod_frozen_ns(const struct sim_pod *pod)
+{
+    rp_time_ns present_ns = pod->is_frozen ? sim_clock_now(pod->clock) - pod->frozen_since_ns : 0;
+    return pod->frozen_ns + present_ns;
+}
+
 const struct rp_config *sim_pod_config(const struct sim_pod *pod)
 {
     return &pod->config;

@@ -27,6 +27,9 @@ struct sim_store *sim_pod_store(struct sim_pod *pod);
 size_t sim_pod_armed_timers(const struct sim_pod *pod);
 size_t sim_pod_connections(const struct sim_pod *pod);
 struct rp_node *sim_pod_node(struct sim_pod *pod); /* NULL when down */
+/* The node's monotonic clock now, and for how much of this life it was frozen, by that clock. */
+rp_time_ns sim_pod_clock_ns(const struct sim_pod *pod);
+rp_time_ns sim_pod_frozen_ns(const struct sim_pod *pod);
 /* The node's wall clock now, in whole seconds since 1970, rounded down. */
 int64_t sim_pod_wall_s(const struct sim_pod *pod);
 /* Of the present or last life; of the next one before the first. */

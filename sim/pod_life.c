@@ -378,6 +378,7 @@ static void boot(void *context, uint64_t argument)
     pod->life += 1;
     pod->life_began_ns = sim_event_queue_now(world->queue);
     pod->event_count = 0;
+    pod->frozen_ns = 0;
     pod->state = SIM_POD_BOOTING;
     pod->observer = (struct rp_observer){pod, observe};
     char note[160] = "";
@@ -497,6 +498,7 @@ void sim_pod_thaw(struct sim_pod *pod)
     if (pod->state == SIM_POD_DOWN) {
         return;
     }
+    pod->frozen_ns += sim_clock_now(pod->clock) - pod->frozen_since_ns;
     sim_clock_thaw(pod->clock);
     sim_store_thaw(pod->store);
     sim_net_thaw(pod->endpoint);
@@ -520,6 +522,9 @@ void sim_pod_pause(struct sim_pod *pod, rp_time_ns duration_ns)
         return;
     }
     cancel_event(pod, &pod->thaw_event);
+    if (!pod->is_frozen) {
+        pod->frozen_since_ns = sim_clock_now(pod->clock);
+    }
     pod->is_frozen = true;
     pod->thaw_event =
         sim_event_queue_add(world->queue, sim_event_queue_now(world->queue) + duration_ns,

@@ -17,6 +17,10 @@ struct sim_world;
       "body bytes are sent only for a path in the server's own manifest and visible in its store") \
     X(SIM_PROP_PUBLISH_CURRENT, "publish-current",                                                 \
       "what is published is the version that the manifest holds at that moment")                   \
+    X(SIM_PROP_NO_RESURRECTION, "no-resurrection",                                                 \
+      "what the manifest lost is, after the grace, neither visible nor staged")                    \
+    X(SIM_PROP_NO_WRONG_DELETE, "no-wrong-delete",                                                 \
+      "no node removes a file that its manifest holds and that has the right bytes")               \
     X(SIM_PROP_MANIFEST_AGREEMENT, "manifest-agreement",                                           \
       "at one applied index all manifests are equal, LSNs too")                                    \
     X(SIM_PROP_SINGLE_FLIGHT, "single-flight", "at most one active pull for a node and path")      \
@@ -24,6 +28,8 @@ struct sim_world;
       "every accepted announcement ends in exactly one outcome, and the counters say so")          \
     X(SIM_PROP_MISMATCH_STOPS_ATTEMPT, "mismatch-stops-attempt",                                   \
       "a mismatch ends the attempt: no further candidate is asked in it")                          \
+    X(SIM_PROP_CANCEL_STOPS_WORK, "cancel-stops-work",                                             \
+      "after a cancellation nothing is dialled, sent or published by what was cancelled")          \
     X(SIM_PROP_QUERY_COMPLETE, "query-complete",                                                   \
       "a node that reports ready holds everything that its catch-up owes, intact")                 \
     X(SIM_PROP_NO_REPLAY, "no-replay",                                                             \
@@ -38,9 +44,13 @@ struct sim_world;
     X(SIM_PROP_STAYS_READY, "stays-ready", "once ready, a node stays ready until it stops")        \
     X(SIM_PROP_REGISTERS_ALL, "registers-all",                                                     \
       "every file flushed by a node that did not crash is in the manifest")                        \
+    X(SIM_PROP_EVERY_WAIT_BOUNDED, "every-wait-bounded",                                           \
+      "a wait for a peer ends by a limit fixed when it began, whatever comes in")                  \
     X(SIM_PROP_STOPS_IN_TIME, "stops-in-time", "an orderly stop completes within 9 seconds")       \
     X(SIM_PROP_NO_LEAKS, "no-leaks",                                                               \
       "at rest only what live objects account for is held; after the stop nothing is")             \
+    X(SIM_PROP_TIMEOUTS_AS_CONFIGURED, "timeouts-as-configured",                                   \
+      "no timeout fires before the time configured for the phase that it is named for")            \
     X(SIM_PROP_CONSENSUS_SAFE, "consensus-safe", "at most one leader in a term")                   \
     X(SIM_PROP_LIVENESS, "liveness", "the story returned in time and no wait timed out")           \
     X(SIM_PROP_SCENARIO_CHECK, "scenario-check", "the scenario's own checks held")

@@ -169,10 +169,14 @@ void store_hide(struct sim_store *store, struct store_record *record, bool is_by
     RP_ASSERT(path != NULL);
     size_t path_bytes = record->path_bytes;
     memcpy(path, record->path, path_bytes);
+    struct store_object *object = record->object;
+    object->reference_count += 1;
     store_table_remove(&store->table, record);
     if (watch->vanished != NULL) {
-        watch->vanished(watch->context, store, rp_view_make(path, path_bytes), is_by_node);
+        watch->vanished(watch->context, store, rp_view_make(path, path_bytes), &object->content,
+                        is_by_node);
     }
+    store_object_release(store_alloc(store), object);
     rp_release(store_alloc(store), path);
 }
 
@@ -319,6 +323,16 @@ size_t sim_store_staged_count(const struct sim_store *store)
         count += 1;
     }
     return count;
+}
+
+bool sim_store_is_staged(const struct sim_store *store, struct rp_view path)
+{
+    for (const struct store_stage *stage = store->stages; stage != NULL; stage = stage->next) {
+        if (rp_view_equal(rp_view_make(stage->text, stage->path_bytes), path)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 int sim_store_put(struct sim_store *store, struct rp_view path, sim_body_key key,

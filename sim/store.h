@@ -33,8 +33,9 @@ struct sim_store_watch {
      * `sha256_hex` is what it was staged for (empty otherwise). */
     void (*visible)(void *context, struct sim_store *store, struct rp_view path,
                     struct rp_view sha256_hex, const struct sim_content *content, bool is_by_node);
-    /* A final name shows nothing any more. */
-    void (*vanished)(void *context, struct sim_store *store, struct rp_view path, bool is_by_node);
+    /* A final name shows nothing any more; `content` is what it showed until now. */
+    void (*vanished)(void *context, struct sim_store *store, struct rp_view path,
+                     const struct sim_content *content, bool is_by_node);
     /* The content under a name was damaged behind the node's back. */
     void (*damaged)(void *context, struct sim_store *store, struct rp_view path);
 };
@@ -119,6 +120,8 @@ size_t sim_store_names(struct sim_store *store, struct rp_view cursor, struct rp
                        size_t path_max);
 /* Staging objects now on the disk: leftovers count too. */
 size_t sim_store_staged_count(const struct sim_store *store);
+/* Does one of them stand for this path? */
+bool sim_store_is_staged(const struct sim_store *store, struct rp_view path);
 
 /* Puts or replaces a final object, durable. Errors: RP_ERR_NOMEM, RP_ERR_NO_SPACE. */
 RP_MUST_USE int sim_store_put(struct sim_store *store, struct rp_view path, sim_body_key key,

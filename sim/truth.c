@@ -423,6 +423,19 @@ size_t sim_truth_page(struct sim_truth *truth, size_t from, const struct sim_tru
     return count;
 }
 
+const struct sim_truth_file *sim_truth_deleted(struct sim_truth *truth, size_t *cursor)
+{
+    sort_files(truth);
+    while (*cursor < truth->sorted_count) {
+        const struct sim_truth_file *file = &truth->sorted[*cursor]->file;
+        *cursor += 1;
+        if (!file->is_registered) {
+            return file;
+        }
+    }
+    return NULL;
+}
+
 size_t sim_truth_registered_count(const struct sim_truth *truth)
 {
     return truth->registered_count;

@@ -46,6 +46,9 @@ const struct sim_truth_file *sim_truth_file(const struct sim_truth *truth, struc
 /* Committed files in path order, those registered now: `cursor` exclusive. */
 size_t sim_truth_page(struct sim_truth *truth, size_t from, const struct sim_truth_file **files_out,
                       size_t max);
+/* Files that were committed once and are not registered now, in path order: start with `*cursor` 0;
+ * NULL at the end. */
+const struct sim_truth_file *sim_truth_deleted(struct sim_truth *truth, size_t *cursor);
 size_t sim_truth_registered_count(const struct sim_truth *truth);
 uint64_t sim_truth_last_index(const struct sim_truth *truth);
 

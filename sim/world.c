@@ -57,12 +57,12 @@ static void on_visible(void *context, struct sim_store *store, struct rp_view pa
 }
 
 static void on_vanished(void *context, struct sim_store *store, struct rp_view path,
-                        bool is_by_node)
+                        const struct sim_content *content, bool is_by_node)
 {
     struct sim_world *world = context;
     struct sim_pod *pod = sim_store_owner(store);
     sim_truth_vanished(world->truth, pod, path);
-    sim_checks_vanished(world->checks, pod, path, is_by_node);
+    sim_checks_vanished(world->checks, pod, path, content, is_by_node);
 }
 
 static void on_damaged(void *context, struct sim_store *store, struct rp_view path)

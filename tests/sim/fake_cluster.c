@@ -114,6 +114,16 @@ struct rp_node *sim_pod_node(struct sim_pod *pod)
     return pod->state == SIM_POD_DOWN ? NULL : &pod->node;
 }
 
+rp_time_ns sim_pod_clock_ns(const struct sim_pod *pod)
+{
+    return pod->world->now_ns;
+}
+
+rp_time_ns sim_pod_frozen_ns(const struct sim_pod *pod)
+{
+    return pod->frozen_ns;
+}
+
 int64_t sim_pod_wall_s(const struct sim_pod *pod)
 {
     return pod->wall_s;
@@ -129,6 +139,11 @@ const struct rp_config *sim_pod_config(const struct sim_pod *pod)
 const struct rp_manifest *rp_node_manifest(const struct rp_node *node)
 {
     return node->manifest;
+}
+
+rp_time_ns rp_node_first_frame_wait(const struct rp_node *node)
+{
+    return node->first_frame_ns;
 }
 
 size_t rp_node_connection_count(const struct rp_node *node)
@@ -161,6 +176,18 @@ const struct sim_truth_file *sim_truth_file(const struct sim_truth *truth, struc
     for (size_t row = 0; row < truth->file_count; row += 1) {
         if (rp_view_equal(truth->files[row].path, path)) {
             return &truth->files[row];
+        }
+    }
+    return NULL;
+}
+
+const struct sim_truth_file *sim_truth_deleted(struct sim_truth *truth, size_t *cursor)
+{
+    while (*cursor < truth->file_count) {
+        const struct sim_truth_file *file = &truth->files[*cursor];
+        *cursor += 1;
+        if (!file->is_registered) {
+            return file;
         }
     }
     return NULL;
@@ -216,10 +243,11 @@ static void on_visible(void *context, struct sim_store *store, struct rp_view pa
 }
 
 static void on_vanished(void *context, struct sim_store *store, struct rp_view path,
-                        bool is_by_node)
+                        const struct sim_content *content, bool is_by_node)
 {
     struct sim_world *world = context;
-    sim_checks_vanished(world->checks, sim_store_owner(store), path, is_by_node);
+    sim_checks_vanished(world->checks, sim_store_owner(store), path, content,
+                        is_by_node || world->is_by_node);
 }
 
 static void on_damaged(void *context, struct sim_store *store, struct rp_view path)
@@ -281,6 +309,9 @@ static void pod_make(struct sim_world *world, int number)
     pod->config.is_replication_catchup_enabled = true;
     pod->config.replication_retry_max_attempts = 3;
     pod->config.health_check_interval_ns = 5 * RP_NS_PER_S;
+    pod->config.replication_fetch_timeout_ns = 60 * RP_NS_PER_S;
+    pod->config.replication_serve_timeout_ns = 120 * RP_NS_PER_S;
+    pod->config.replication_catchup_barrier_timeout_ns = 10 * RP_NS_PER_S;
     struct sim_store_spec spec = {.name = rp_view_text(pod->id),
                                   .number = pod->number,
                                   .owner = pod,
@@ -440,7 +471,19 @@ void fake_commit(struct sim_world *world, const struct fake_file *file)
     }
 }
 
+void fake_remove_by_node(struct sim_world *world, int pod, const struct fake_file *file)
+{
+    world->is_by_node = true;
+    ck_assert_int_eq(sim_store_remove(pod_of(world, pod)->store, file->version.path), 0);
+    world->is_by_node = false;
+}
+
 void fake_delete(struct sim_world *world, const char *path)
+{
+    fake_delete_but(world, path, -1);
+}
+
+void fake_delete_but(struct sim_world *world, const char *path, int absent_pod)
 {
     struct rp_buffer command;
     rp_buffer_init(&command, &world->memory.alloc, 1 << 20);
@@ -448,8 +491,11 @@ void fake_delete(struct sim_world *world, const char *path)
         rp_command_encode_delete(&command, rp_view_text(path), rp_view_text("retention")), 0);
     world->truth.last_index += 1;
     truth_file(&world->truth, rp_view_text(path))->is_registered = false;
+    truth_file(&world->truth, rp_view_text(path))->delete_ns = world->now_ns;
     for (int pod = 0; pod < FAKE_POD_COUNT; pod += 1) {
-        apply(world, pod, world->truth.last_index, &command);
+        if (pod != absent_pod) {
+            apply(world, pod, world->truth.last_index, &command);
+        }
     }
     rp_buffer_clear(&command);
 }

@@ -26,6 +26,7 @@ enum { WRITER, READER, OTHER };
 struct rp_node {
     struct rp_manifest *manifest;
     struct rp_node_inspection inspection;
+    rp_time_ns first_frame_ns; /* age of the oldest connection without a first frame */
 };
 
 struct sim_pod {
@@ -34,7 +35,7 @@ struct sim_pod {
     const char *id, *role;
     enum rp_release release;
     enum sim_pod_state state;
-    rp_time_ns life_began_ns;
+    rp_time_ns life_began_ns, frozen_ns;
     int64_t wall_s;
     struct sim_store *store;
     struct rp_node node;
@@ -98,6 +99,9 @@ void fake_put(struct sim_world *world, int pod, const struct fake_file *file); /
 void fake_commit(struct sim_world *world, const struct fake_file *file);
 void fake_apply(struct sim_world *world, int pod, uint64_t index, const struct fake_file *file);
 void fake_delete(struct sim_world *world, const char *path); /* likewise, everywhere */
+void fake_delete_but(struct sim_world *world, const char *path, int absent_pod);
+/* The pod's node takes the file from its disk. */
+void fake_remove_by_node(struct sim_world *world, int pod, const struct fake_file *file);
 
 /* Observations. */
 void fake_see(struct sim_world *world, int pod, const struct rp_observation *seen);

@@ -1,4 +1,5 @@
 /* Honest stories, in which all checkers must be silent. */
+#include "protocol/error.h"
 #include "tests/sim/fake_story.h"
 
 static void close_down(struct sim_world *world)
@@ -179,6 +180,104 @@ static void heartbeats_come_and_go(struct sim_world *world)
     story_rest(world);
 }
 
+/* Everybody takes the file away after the grace; a hand puts it back on one disk, for nobody. */
+static void deleted_and_put_back_by_a_hand(struct sim_world *world)
+{
+    const struct fake_file *file = story_flushed(world, "db/cpu/a");
+    story_pull(world, READER, file);
+    story_pull(world, OTHER, file);
+    fake_delete(world, "db/cpu/a");
+    fake_pass(world, RP_NS_PER_S);
+    for (int pod = 0; pod < FAKE_POD_COUNT; pod += 1) {
+        fake_remove_by_node(world, pod, file);
+    }
+    fake_pass(world, 60 * RP_NS_PER_S);
+    fake_put(world, READER, file);
+    close_down(world);
+}
+
+static void damaged_file_is_removed(struct sim_world *world)
+{
+    const struct fake_file *file = story_flushed(world, "db/cpu/a");
+    story_pull(world, READER, file);
+    story_pull(world, OTHER, file);
+    ck_assert_int_eq(
+        sim_store_damage(world->pods[READER].store, file->version.path, SIM_STORE_FLIP), 0);
+    fake_remove_by_node(world, READER, file);
+    fake_pass(world, RP_NS_PER_S);
+    story_pull(world, READER, file);
+    close_down(world);
+}
+
+/* Transfers end before the stop goes on; own flushes may still appear. */
+static void stopped_in_the_middle(struct sim_world *world)
+{
+    const struct fake_file *file = story_flushed(world, "db/cpu/a");
+    story_pull(world, OTHER, file);
+    story_announce(world, READER, file);
+    story_pull_begin(world, READER, file);
+    story_attempt(world, READER, file, 1);
+    fake_see_peer(world, READER, RP_SEE_DIAL, file, "writer-1", 1);
+    fake_see_file(world, WRITER, RP_SEE_SERVE_BEGIN, file, 0, 1);
+    fake_see_file(world, WRITER, RP_SEE_SERVE_BYTES, file, 100, 1);
+    fake_see_value(world, READER, RP_SEE_STOP_BEGIN, 0, 0);
+    fake_see_peer(world, READER, RP_SEE_FETCH_END, file, "writer-1", RP_FETCH_CANCELLED);
+    story_pull_end(world, READER, file, RP_PULL_CANCELLED, 1);
+    story_stop(world, READER, RP_NS_PER_S);
+    fake_see_value(world, WRITER, RP_SEE_STOP_BEGIN, 0, 0);
+    fake_see_file(world, WRITER, RP_SEE_SERVE_END, file, 100, 1);
+    const struct fake_file *last = story_flush(world, "db/cpu/b");
+    fake_commit(world, last);
+    fake_see_file(world, WRITER, RP_SEE_REGISTER_DONE, last, RP_REGISTER_DONE, 0);
+    story_stop(world, WRITER, RP_NS_PER_S);
+    story_pull(world, OTHER, last);
+    story_become_ready(world, OTHER);
+    story_rest(world);
+}
+
+static void end_fetch(struct sim_world *world, const struct fake_file *file, int error,
+                      const char *class)
+{
+    struct rp_observation seen = {
+        .kind = RP_SEE_FETCH_END,
+        .path = file->version.path,
+        .peer_id = rp_view_text("writer-1"),
+        .value = RP_FETCH_FAILED,
+        .error = error,
+        .code = rp_view_text(class),
+    };
+    fake_see(world, READER, &seen);
+}
+
+/* Each limit used up to the last, one of them by a process that was frozen meanwhile. */
+static void waits_to_the_limit(struct sim_world *world)
+{
+    const struct fake_file *file = story_flushed(world, "db/cpu/a");
+    story_pull(world, OTHER, file);
+    story_announce(world, READER, file);
+    story_pull_begin(world, READER, file);
+    story_attempt(world, READER, file, 1);
+    fake_see_peer(world, READER, RP_SEE_DIAL, file, "writer-1", 1);
+    fake_pass(world, RP_FETCH_DIAL_TIMEOUT_NS);
+    end_fetch(world, file, RP_ERR_TIMEOUT, "dial");
+    fake_see_peer(world, READER, RP_SEE_DIAL, file, "reader-2", 1);
+    fake_pass(world, 100 * RP_NS_PER_S);
+    world->pods[READER].frozen_ns = 40 * RP_NS_PER_S;
+    end_fetch(world, file, RP_ERR_TIMEOUT, "body_stream");
+    fake_pass(world, RP_NS_PER_S);
+    story_attempt(world, READER, file, 2);
+    story_try_peer(world, READER, file, "writer-1", 2, RP_FETCH_OK);
+    story_finish_pull(world, READER, file, 2);
+    fake_see_value(world, READER, RP_SEE_PROPOSED, 7, 1);
+    fake_see_value(world, READER, RP_SEE_JOIN_BEGIN, 0, 0);
+    fake_pass(world, RP_PROPOSE_TIMEOUT_NS);
+    fake_see_value(world, READER, RP_SEE_PROPOSE_END, 7, 0);
+    fake_pass(world, RP_PROPOSE_TIMEOUT_NS);
+    fake_see_value(world, READER, RP_SEE_JOIN_END, 0, 0);
+    fake_see_value(world, READER, RP_SEE_PROPOSE_END, 7, 0); /* of a request before */
+    close_down(world);
+}
+
 static const struct {
     const char *name;
     void (*run)(struct sim_world *world);
@@ -196,6 +295,10 @@ static const struct {
     {"leaders in turn", leaders_in_turn},
     {"leftovers of a crash", leftovers_of_a_crash},
     {"heartbeats come and go", heartbeats_come_and_go},
+    {"deleted and put back by a hand", deleted_and_put_back_by_a_hand},
+    {"damaged file is removed", damaged_file_is_removed},
+    {"stopped in the middle", stopped_in_the_middle},
+    {"waits to the limit", waits_to_the_limit},
 };
 
 /* What an honest node does is reported by no checker. */

@@ -37,11 +37,12 @@ static void on_visible(void *context, struct sim_store *store, struct rp_view pa
 }
 
 static void on_vanished(void *context, struct sim_store *store, struct rp_view path,
-                        bool is_by_node)
+                        const struct sim_content *content, bool is_by_node)
 {
     struct world *world = context;
     (void)store;
     (void)path;
+    (void)content;
     (void)is_by_node;
     world->vanished_count += 1;
 }

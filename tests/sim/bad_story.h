@@ -1,0 +1,18 @@
+/* Stories in which a checker must speak, by topic; test_property.c runs them all. */
+#ifndef REPLISIM_TESTS_SIM_BAD_STORY_H
+#define REPLISIM_TESTS_SIM_BAD_STORY_H
+
+#include "sim/property.h"
+#include "tests/sim/fake_story.h"
+
+struct bad_story {
+    const char *name;
+    enum sim_property property;
+    void (*run)(struct sim_world *world);
+};
+
+/* bad_work.c: deletions, cancellations, limits of waits. */
+extern const struct bad_story bad_of_work[];
+extern const size_t bad_of_work_count;
+
+#endif
