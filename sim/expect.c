@@ -6,57 +6,6 @@
 #include "protocol/error.h"
 #include "sim/result.h"
 
-/* What the reference is known to break, by release; the paragraph of behaviour that says so. */
-struct exception {
-    enum rp_release release;
-    enum sim_property property;
-};
-
-static const struct exception exceptions[] = {
-    /* Each announcement is a pull of its own (7.2). */
-    {RP_RELEASE_PHASE2, SIM_PROP_SINGLE_FLIGHT},
-    {RP_RELEASE_PHASE2, SIM_PROP_OUTCOME_ACCOUNTING},
-    /* Nothing remembers nonces of fetches (wire.md 8.5). */
-    {RP_RELEASE_PHASE2, SIM_PROP_NO_REPLAY},
-    {RP_RELEASE_PHASE3, SIM_PROP_NO_REPLAY},
-    {RP_RELEASE_ARC, SIM_PROP_NO_REPLAY},
-    /* No catch-up at all, or readiness before it, or a view that is not the cluster's (10, 11). */
-    {RP_RELEASE_PHASE2, SIM_PROP_QUERY_COMPLETE},
-    {RP_RELEASE_PHASE3, SIM_PROP_QUERY_COMPLETE},
-    {RP_RELEASE_ARC, SIM_PROP_QUERY_COMPLETE},
-    /* A pull that was given up comes back with a restart at best (7.3). */
-    {RP_RELEASE_PHASE2, SIM_PROP_CONVERGES},
-    {RP_RELEASE_PHASE3, SIM_PROP_CONVERGES},
-    {RP_RELEASE_ARC, SIM_PROP_CONVERGES},
-    {RP_RELEASE_PHASE3, SIM_PROP_BECOMES_READY},
-    {RP_RELEASE_ARC, SIM_PROP_BECOMES_READY},
-    {RP_RELEASE_ARC, SIM_PROP_STAYS_READY},
-    /* The registrar tries once (2), and a replaced version may be published late (7.5). */
-    {RP_RELEASE_PHASE2, SIM_PROP_REGISTERS_ALL},
-    {RP_RELEASE_PHASE3, SIM_PROP_REGISTERS_ALL},
-    {RP_RELEASE_ARC, SIM_PROP_REGISTERS_ALL},
-    {RP_RELEASE_PHASE2, SIM_PROP_PUBLISH_CURRENT},
-    {RP_RELEASE_PHASE3, SIM_PROP_PUBLISH_CURRENT},
-    {RP_RELEASE_ARC, SIM_PROP_PUBLISH_CURRENT},
-    /* Transfers do not end with the node (13.4). */
-    {RP_RELEASE_PHASE2, SIM_PROP_STOPS_IN_TIME},
-    {RP_RELEASE_PHASE3, SIM_PROP_STOPS_IN_TIME},
-    {RP_RELEASE_ARC, SIM_PROP_STOPS_IN_TIME},
-    /* Part files are visible, and stay behind (8). */
-    {RP_RELEASE_ARC, SIM_PROP_ATOMIC_PUBLISH},
-    {RP_RELEASE_ARC, SIM_PROP_INTACT_BYTES},
-};
-
-bool sim_expect_is_exception(enum rp_release release, enum sim_property property)
-{
-    for (size_t index = 0; index < sizeof exceptions / sizeof exceptions[0]; index += 1) {
-        if (exceptions[index].release == release && exceptions[index].property == property) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool is_tolerated(const struct sim_expect *expect, const struct sim_violation *violation,
                          void *context,
                          enum rp_release (*release_of)(void *context, const char *node))
@@ -71,7 +20,7 @@ static bool is_tolerated(const struct sim_expect *expect, const struct sim_viola
     if (!expect->has_violates && !expect->accepts[release]) {
         return false;
     }
-    return sim_expect_is_exception(release, property);
+    return sim_expect_exception(release, property) != NULL;
 }
 
 static char *copy_text(const char *text)

@@ -14,8 +14,9 @@ struct sim_expect {
     bool accepts[RP_RELEASE_COUNT]; /* exceptions of these releases are no failures */
 };
 
-/* True when the reference of that release is known to break the property: one table. */
-bool sim_expect_is_exception(enum rp_release release, enum sim_property property);
+/* The paragraph that says why that release is known to break the property; NULL: it is not. One
+ * table, expect_table.c. */
+const char *sim_expect_exception(enum rp_release release, enum sim_property property);
 
 /* Sets `is_tolerated` of each violation and the verdict (one that is `error` stays). A violation
  * belongs to its node and is looked up under `release_of` that node; one without a node is never

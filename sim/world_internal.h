@@ -56,7 +56,7 @@ struct sim_pod {
     uint64_t event_count;
     bool is_frozen;
     rp_time_ns frozen_since_ns, frozen_ns; /* by its own clock: now, and of this life before */
-    uint64_t stop_at_event; /* 0: never */
+    uint64_t stop_at_event;                /* 0: never */
     bool is_kill_at_event;
     sim_event life_event; /* grace end, pause end, boot: one at a time each below */
     sim_event grace_event, boot_event, thaw_event, chosen_event;

@@ -28,9 +28,10 @@ static bool describe_property(const char *name)
            "  expect = { violates = \"%s\" }.\n",
            name);
     for (int i = 0; i < RP_RELEASE_COUNT; i++) {
-        if (sim_expect_is_exception((enum rp_release)i, property)) {
-            printf("  Known not to hold on nodes of release %s.\n",
-                   rp_release_name((enum rp_release)i));
+        const char *paragraph = sim_expect_exception((enum rp_release)i, property);
+        if (paragraph != NULL) {
+            printf("  Known not to hold on nodes of release %s (%s).\n",
+                   rp_release_name((enum rp_release)i), paragraph);
         }
     }
     return true;
@@ -46,7 +47,7 @@ static bool describe_release(const char *name)
     printf("  %s\n", rp_release_about(release));
     const char *between = "  Known not to hold: ";
     for (int i = 0; i < SIM_PROPERTY_COUNT; i++) {
-        if (sim_expect_is_exception(release, (enum sim_property)i)) {
+        if (sim_expect_exception(release, (enum sim_property)i) != NULL) {
             printf("%s%s", between, sim_property_name((enum sim_property)i));
             between = ", ";
         }

@@ -141,7 +141,7 @@ END_TEST
 /* `current` has no exceptions at all. */
 START_TEST(current_has_no_exceptions)
 {
-    ck_assert(!sim_expect_is_exception(RP_RELEASE_CURRENT, (enum sim_property)_i));
+    ck_assert_ptr_null(sim_expect_exception(RP_RELEASE_CURRENT, (enum sim_property)_i));
 }
 END_TEST
 
