@@ -1,0 +1,15 @@
+-- The writer is not the leader. Until phase 4 a registration on a follower returns success and does
+-- nothing: no file that this writer ever writes is known to anybody.
+return {
+  name = "reference-follower-origin",
+  about = "A writer that does not lead registers nothing, and is told that all went well.",
+  params = { files = 3 },
+  cluster = { writers = 1, readers = 2, leader = "reader-1" },
+  closing = "short",
+  breaks = { phase2 = "registers-all", phase3 = "registers-all" },
+
+  run = function(c)
+    c:node("writer-1"):flush{ files = c.params.files }
+    c:sleep("30s")
+  end,
+}
