@@ -23,13 +23,13 @@ void check_store_damaged(struct check_pod *pod, struct rp_view path)
     damage->at_ns = check_now(pod->checks);
 }
 
-/* What was damaged before this life is judged by its catch-up, so it is exempt no longer. */
 bool check_store_is_exempt(const struct check_pod *pod, struct rp_view path)
 {
-    const struct check_damage *damage = rp_table_get(&pod->damages, path);
-    return damage != NULL && damage->at_ns >= sim_pod_life_began(pod->pod);
+    return rp_table_get(&pod->damages, path) != NULL;
 }
 
+/* When a life begins: what was damaged before it is judged by its catch-up, so it is exempt no
+ * longer. An instant is no measure: a disk may be lost in the one in which the node starts. */
 void check_store_clear(struct check_pod *pod)
 {
     size_t cursor = 0;

@@ -6,7 +6,7 @@ return {
   params = {},
   cluster = { writers = 1, readers = 1 },
   closing = "short",
-  breaks = { phase2 = "query-complete", phase3 = "query-complete" },
+  breaks = { phase2 = "intact-bytes", phase3 = "intact-bytes" },
 
   run = function(c)
     local reader = c:node("reader-1")

@@ -6,7 +6,7 @@ return {
   params = { files = 3 },
   cluster = { writers = 1, readers = 2 },
   closing = "short",
-  breaks = { phase3 = "converges" },
+  breaks = { phase3 = "scenario-check" },
 
   run = function(c)
     local reader, fine = c:node("reader-1"), c:node("reader-2")

@@ -13,7 +13,9 @@ return {
     local paths = c:flush{ files = 3 }
     c:settle("1m")
     writer:stop{}
+    c:sleep(1)
     writer:remove(paths[2])
+    c:sleep(1)
     writer:start{}
     c:sleep("2m")
   end,

@@ -8,7 +8,7 @@ return {
   cluster = { writers = 1, readers = 2,
               config = { replication_queue_size = 4, replication_pull_workers = 1 } },
   closing = "short",
-  breaks = { arc = "query-complete", phase3 = "query-complete" },
+  breaks = { arc = "converges", phase3 = "converges" },
 
   run = function(c)
     c:flush{ files = c.params.files, every = "500ms" }

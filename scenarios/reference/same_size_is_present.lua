@@ -6,7 +6,7 @@ return {
   params = {},
   cluster = { writers = 1, readers = 1 },
   closing = "short",
-  breaks = { arc = "query-complete", phase3 = "query-complete" },
+  breaks = { arc = "intact-bytes", phase3 = "intact-bytes" },
 
   run = function(c)
     local reader = c:node("reader-1")
