@@ -48,6 +48,9 @@ static size_t list_candidates(struct node_worker *worker, bool *is_any_reached_o
 {
     struct rp_node *node = worker->node;
     const struct rp_file_entry *entry = worker->entry;
+    if (node->transfer->resolve != NULL) {
+        return node->transfer->resolve(worker);
+    }
     struct rp_candidate_query query = {
         .origin_node_id = entry->origin_node_id,
         .shuffle_key = node_random_u64(node, RP_RANDOM_CANDIDATES),
