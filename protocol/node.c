@@ -147,6 +147,7 @@ static void work_once(struct rp_node *node)
     }
     node_propose_leader_changed(node); /* looks only: its address may have changed too */
     node_self_record_check(node);
+    node_serve_check_stream(node);
     if (node->has_new_peer && node->phase == NODE_RUNNING) {
         node->has_new_peer = false;
         node_health_greet(node);
@@ -188,6 +189,14 @@ void node_kick(struct rp_node *node)
     if (!rp_timer_is_armed(&node->work_timer)) {
         node_arm_after(node, &node->work_timer, 0);
     }
+}
+
+void node_crash(struct rp_node *node, const char *why)
+{
+    node->phase = NODE_STOPPED;
+    node_log(node, RP_LOG_ERROR, why);
+    struct rp_observation seen = {.kind = RP_SEE_CRASHED, .code = rp_view_text(why)};
+    node_see(node, &seen);
 }
 
 /* ---- Birth and death ------------------------------------------------------------------------------ */

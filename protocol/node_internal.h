@@ -111,6 +111,9 @@ struct rp_node {
     struct node_inbound *inbound;
     size_t inbound_count;
 
+    /* node_serve.c: the WAL stream began in this life, and with it the context of fetch handlers */
+    bool has_stream;
+
     /* node_propose.c */
     struct rp_forward_client *forward;
     struct node_link forward_link;
@@ -263,6 +266,8 @@ void node_inbound_attach_forwarded(struct node_inbound *inbound, struct node_for
 
 /* node_serve.c: a fetch session takes over the inbound connection's events, and ends it. */
 void node_serve_begin(struct node_inbound *inbound, const struct rp_fetch_file *request);
+/* The node may have its place in the cluster now: then its WAL stream begins. */
+void node_serve_check_stream(struct rp_node *node);
 void node_serve_drained(struct node_serve *serve);
 void node_serve_ended(struct node_serve *serve, int error);
 /* Frees it, now or when its store call came back; the inbound is gone for it. */
@@ -333,6 +338,9 @@ void node_delete_cancel(struct rp_node *node, struct rp_view path);
 void node_work(struct rp_node *node);   /* everything that machines want done, now */
 void node_settle(struct rp_node *node); /* node_work, unless it is running already */
 void node_kick(struct rp_node *node);   /* node_work from an event of its own, due at once */
+/* What ends a process of the reference ends this node: it does nothing any more, and whoever runs it
+ * hears RP_SEE_CRASHED. `why` is constant. */
+void node_crash(struct rp_node *node, const char *why);
 /* Not in flight any more, as cancelled: for the end of a life without a stop. */
 void node_call_abort_all(struct rp_node *node);
 void node_read_close(struct rp_node *node, rp_store_handle reader); /* 0: nothing */

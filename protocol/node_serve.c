@@ -169,7 +169,33 @@ static void close_reader(struct node_serve *serve)
     serve->reader = 0;
 }
 
-/* False: the session is over and freed. */
+/* behaviour.md 5.1: the stream begins when the node has joined and knows whom to follow. */
+void node_serve_check_stream(struct rp_node *node)
+{
+    node->has_stream =
+        node->has_stream ||
+        (node->is_joined && node->ports.consensus.status(node->ports.consensus.state).has_leader);
+}
+
+static bool has_context(const struct rp_node *node)
+{
+    return node->traits->serve_context == RP_SERVE_CONTEXT_FROM_START || node->has_stream;
+}
+
+/* behaviour.md 5.1, check 7: the first that asks for the handler's context. False: there is none,
+ * which the process does not survive. */
+static bool ask_existence(struct node_serve *serve, struct rp_view path)
+{
+    const struct rp_store_port *store = &serve->node->ports.store;
+    if (!has_context(serve->node)) {
+        node_crash(serve->node, "a fetch came before the WAL stream began: no context");
+        return false;
+    }
+    store->stat(store->state, node_call_begin(&serve->call, on_stated), path);
+    return true;
+}
+
+/* False: the session is over and freed, or the whole process is. */
 static bool carry_out(struct node_serve *serve, const struct rp_serve_action *action)
 {
     const struct rp_store_port *store = &serve->node->ports.store;
@@ -177,9 +203,7 @@ static bool carry_out(struct node_serve *serve, const struct rp_serve_action *ac
     case RP_SERVE_DO_REPORT_ACCEPTED: break; /* seen where the MAC is known: node_serve_begin */
     case RP_SERVE_DO_REPORT_REFUSED: see_refused(serve, action); break;
     case RP_SERVE_DO_REPORT_BEGIN: see(serve, RP_SEE_SERVE_BEGIN, action); break;
-    case RP_SERVE_DO_STAT:
-        store->stat(store->state, node_call_begin(&serve->call, on_stated), action->path);
-        break;
+    case RP_SERVE_DO_STAT: return ask_existence(serve, action->path);
     case RP_SERVE_DO_OPEN:
         store->read_open(store->state, node_call_begin(&serve->call, on_opened), action->path);
         break;

@@ -1,4 +1,5 @@
-/* At rest, in a stop, and at the end: converges, becomes-ready, stops-in-time, no-leaks. */
+/* At rest, in a stop, and at the end: converges, becomes-ready, stops-in-time, no-leaks,
+ * memory-safe. */
 #include "protocol/limits.h"
 #include "sim/check_internal.h"
 
@@ -95,6 +96,10 @@ void check_end_observe(struct check_pod *pod, const struct rp_observation *seen)
         pod->life.stop_asked_ns = check_now(pod->checks);
         break;
     case RP_SEE_STOPPED: pod->life.is_stopped = true; break;
+    case RP_SEE_CRASHED:
+        check_violate(pod, SIM_PROP_MEMORY_SAFE, "crash", "the process died: %.*s",
+                      CHECK_TEXT(seen->code));
+        break;
     default: break;
     }
 }

@@ -3,6 +3,9 @@
 
 /* The lives of a pod: boot, ordered stop, kill, freeze, and the ports of one life. */
 
+/* From the death of a container to its next start, as at its first crash. */
+#define CRASH_RESTART_NS RP_NS_PER_S
+
 /* ---- The gate: everything that calls into the node passes here ------------------------------------ */
 
 static void end_at_chosen_event(void *context, uint64_t is_kill)
@@ -58,10 +61,28 @@ static void write_log(void *state, enum rp_log_level level, struct rp_view text)
     sim_trace_note(pod->world->trace, "log", text.bytes, text.length_bytes);
 }
 
+/* Kubernetes starts a container again that died by itself. */
+static void on_crashed(void *context, uint64_t argument)
+{
+    struct sim_pod *pod = context;
+    (void)argument;
+    pod->crash_event = 0;
+    bool is_wanted = pod->state == SIM_POD_UP;
+    sim_pod_kill(pod, false);
+    if (is_wanted) {
+        sim_pod_boot_at(pod, sim_event_queue_now(pod->world->queue) + CRASH_RESTART_NS);
+    }
+}
+
 static void observe(void *context, const struct rp_observation *observation)
 {
     struct sim_pod *pod = context;
     sim_world_see(pod->world, pod, observation);
+    if (observation->kind == RP_SEE_CRASHED && pod->crash_event == 0) {
+        pod->is_frozen = true; /* no event reaches a process that is gone */
+        pod->crash_event =
+            sim_event_queue_add(pod->world->queue, 0, SIM_EVENT_POD, on_crashed, pod, pod->number);
+    }
 }
 
 /* Consensus messages cross the network as chunks whose block is the message itself. */
@@ -301,6 +322,7 @@ static void end_life(struct sim_pod *pod, bool is_kill, bool is_host)
     cancel_event(pod, &pod->grace_event);
     cancel_event(pod, &pod->chosen_event);
     cancel_event(pod, &pod->thaw_event);
+    cancel_event(pod, &pod->crash_event);
     cancel_event(pod, &pod->life_event);
     sim_checks_life_ends(world->checks, pod, is_kill);
     if (pod->node != NULL) {

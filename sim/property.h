@@ -52,6 +52,7 @@ struct sim_world;
     X(SIM_PROP_TIMEOUTS_AS_CONFIGURED, "timeouts-as-configured",                                   \
       "no timeout fires before the time configured for the phase that it is named for")            \
     X(SIM_PROP_CONSENSUS_SAFE, "consensus-safe", "at most one leader in a term")                   \
+    X(SIM_PROP_MEMORY_SAFE, "memory-safe", "nothing that a peer sends ends the process")           \
     X(SIM_PROP_LIVENESS, "liveness", "the story returned in time and no wait timed out")           \
     X(SIM_PROP_SCENARIO_CHECK, "scenario-check", "the scenario's own checks held")
 

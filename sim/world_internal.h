@@ -59,7 +59,7 @@ struct sim_pod {
     uint64_t stop_at_event;                /* 0: never */
     bool is_kill_at_event;
     sim_event life_event; /* grace end, pause end, boot: one at a time each below */
-    sim_event grace_event, boot_event, thaw_event, chosen_event;
+    sim_event grace_event, boot_event, thaw_event, chosen_event, crash_event;
     struct sim_rng random[RP_RANDOM_PURPOSE_COUNT];
     struct rp_ports ports;
     struct rp_observer observer;

@@ -446,6 +446,12 @@ static void two_leaders_in_a_term(struct sim_world *world)
     fake_see_value(world, READER, RP_SEE_LEADER, 12, 3);
 }
 
+static void crash_by_a_peer(struct sim_world *world)
+{
+    story_all_ready(world);
+    fake_see_value(world, READER, RP_SEE_CRASHED, 0, 0);
+}
+
 static const struct bad_story bad_of_pulls[] = {
     {"bytes wrong when published", SIM_PROP_INTACT_BYTES, bytes_wrong_when_published},
     {"bytes wrong when judged present", SIM_PROP_INTACT_BYTES, bytes_wrong_when_judged_present},
@@ -498,6 +504,7 @@ static const struct bad_story bad_of_pulls[] = {
     {"connection after the stop", SIM_PROP_NO_LEAKS, connection_after_the_stop},
     {"timer at the end", SIM_PROP_NO_LEAKS, timer_at_the_end},
     {"two leaders in a term", SIM_PROP_CONSENSUS_SAFE, two_leaders_in_a_term},
+    {"a crash by a peer", SIM_PROP_MEMORY_SAFE, crash_by_a_peer},
 };
 
 /* The tables of all files, as one. */

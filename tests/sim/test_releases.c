@@ -1,0 +1,98 @@
+/* What older releases do and `current` does not: each story of tests/sim/stories runs under both, and
+ * tells them apart by what is violated. */
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sim/property.h"
+#include "sim/script.h"
+
+#define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]))
+
+struct story_row {
+    const char *story, *words; /* key=value, separated by blanks */
+    const char *property;      /* NULL: nothing is violated */
+};
+
+static const struct story_row rows[] = {
+    /* behaviour.md 5.1: a valid fetch before the WAL stream began. */
+    {"early_fetch", "release=phase3", "memory-safe"},
+    {"early_fetch", "release=arc", NULL},
+    {"early_fetch", "release=current", NULL},
+};
+
+static void run_row(const struct story_row *row, struct script_outcome *outcome)
+{
+    char path[512];
+    char copy[512];
+    const char *sets[16];
+    size_t set_count = 0;
+    (void)snprintf(path, sizeof path, REPLISIM_SOURCE_DIR "/tests/sim/stories/%s.lua", row->story);
+    (void)snprintf(copy, sizeof copy, "%s", row->words);
+    char *rest = copy;
+    for (char *word; (word = strtok_r(rest, " ", &rest)) != NULL;) {
+        sets[set_count++] = word;
+    }
+    struct script_options options;
+    memset(&options, 0, sizeof options);
+    options.path = path;
+    options.sets = sets;
+    options.set_count = set_count;
+    options.seed = 1;
+    ck_assert_int_eq(script_run_file(&options, outcome), 0);
+    ck_assert_msg(outcome->end == SCRIPT_END_PASS || outcome->end == SCRIPT_END_FAIL, "%s: %s",
+                  row->story, outcome->error);
+}
+
+static bool is_violated(const struct sim_result *result, const char *property)
+{
+    for (size_t index = 0; index < result->violation_count; index += 1) {
+        if (strcmp(result->violations[index].property, property) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Older releases may break more than the one that the row is about; what it is about decides. */
+static const char *property_of(const char *story)
+{
+    for (int row = 0; row < ROWS(rows); row += 1) {
+        if (strcmp(rows[row].story, story) == 0 && rows[row].property != NULL) {
+            return rows[row].property;
+        }
+    }
+    return "";
+}
+
+START_TEST(release_does_what_its_traits_say)
+{
+    const struct story_row *row = &rows[_i];
+    struct script_outcome outcome;
+    run_row(row, &outcome);
+    bool is_seen = is_violated(outcome.result, property_of(row->story));
+    ck_assert_msg(is_seen == (row->property != NULL), "%s %s: %s was%s violated", row->story,
+                  row->words, property_of(row->story), is_seen ? "" : " not");
+    if (strstr(row->words, "release=current") != NULL) {
+        const struct sim_result *result = outcome.result;
+        ck_assert_msg(outcome.end == SCRIPT_END_PASS, "%s: %s: %s", row->story,
+                      result->violation_count == 0 ? "" : result->violations[0].property,
+                      result->violation_count == 0 ? "" : result->violations[0].detail);
+    }
+    script_outcome_clear(&outcome);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("sim.releases");
+    TCase *tcase = tcase_create("stories");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_loop_test(tcase, release_does_what_its_traits_say, 0, ROWS(rows));
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
