@@ -126,7 +126,9 @@ int rp_base64_decode(struct rp_view text, struct rp_arena *arena, struct rp_view
     if (bytes == NULL) {
         return RP_ERR_NOMEM;
     }
-    struct base64_reader reader = {text.bytes, text.bytes + text.length_bytes, bytes};
+    /* The empty text may have no bytes to count from. */
+    const uint8_t *end = text.length_bytes == 0 ? text.bytes : text.bytes + text.length_bytes;
+    struct base64_reader reader = {text.bytes, end, bytes};
     int progress = 1;
     while (progress > 0) {
         take_plain_groups(&reader);

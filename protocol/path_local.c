@@ -32,7 +32,7 @@ static struct rp_view without_leading_slashes(struct rp_view path)
     while (at < path.length_bytes && path.bytes[at] == '/') {
         at += 1;
     }
-    return rp_view_make(path.bytes + at, path.length_bytes - at);
+    return at == 0 ? path : rp_view_make(path.bytes + at, path.length_bytes - at);
 }
 
 /* Outside the root is told by how the name begins, so a file called "..x" is outside too. */
