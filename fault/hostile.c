@@ -460,7 +460,8 @@ static void on_ended(void *context, rp_conn handle, int error)
         hostile->node.ended(hostile->node.context, handle, error);
         return;
     }
-    bool is_ours = conn->is_node_gone || conn->stage == CONN_HELD || conn->stage == CONN_CLOSING;
+    bool is_ours = conn->is_node_gone || conn->stage == CONN_HELD || conn->stage == CONN_CLOSING ||
+                   conn->drip.length_bytes > 0;
     if (error == 0 && is_ours) {
         end_conn(conn);
         return;

@@ -338,10 +338,9 @@ static void end_life(struct sim_pod *pod, bool is_kill, bool is_host)
         sim_net_detach(pod->endpoint, is_host ? SIM_NET_HOST_LOST : SIM_NET_PROCESS_ENDED);
         pod->endpoint = NULL;
     }
-    bool is_unsynced_lost = is_host || sim_store_faults(pod->store)->loses_unsynced;
     sim_store_detach(pod->store);
-    if (is_kill && is_unsynced_lost) {
-        sim_store_power_loss(pod->store);
+    if (is_kill) {
+        sim_store_killed(pod->store, is_host);
     }
     sim_clock_detach(pod->clock);
     sim_dns_remove(world->dns, sim_event_queue_now(world->queue), sim_pod_id(pod));

@@ -218,11 +218,6 @@ void sim_store_detach(struct sim_store *store)
     store->clock = NULL;
     store_ops_drop(store);
     store_handles_close(store);
-    if (store->faults.loses_unsynced) {
-        sim_store_power_loss(store);
-    } else {
-        stages_torn(store);
-    }
 }
 
 static void unsynced_vanish(struct sim_store *store)
@@ -256,6 +251,17 @@ void sim_store_power_loss(struct sim_store *store)
     unsynced_vanish(store);
 }
 
+void sim_store_killed(struct sim_store *store, bool is_power_lost)
+{
+    RP_ASSERT(!store->is_attached);
+    if (is_power_lost || store->faults.loses_unsynced) {
+        sim_store_power_loss(store);
+    } else {
+        stages_torn(store);
+    }
+    store->faults.loses_unsynced = false; /* it acts once */
+}
+
 void sim_store_thaw(struct sim_store *store)
 {
     store_ops_thaw(store);
@@ -266,6 +272,7 @@ void sim_store_set_faults(struct sim_store *store, const struct sim_disk_faults 
     bool is_newly_stuck = faults->stuck_ns != 0 && faults->stuck_ns != store->faults.stuck_ns;
     if (faults->stuck_ns == 0) {
         store->stuck_until_ns = 0;
+        store_ops_unstick(store);
     } else if (is_newly_stuck) {
         store->stuck_until_ns = store_now(store) + faults->stuck_ns;
     }

@@ -81,6 +81,8 @@ void sim_store_detach(struct sim_store *store);
 /* After sim_store_detach: staged bytes that were not synced are lost, or with the `torn` chance
  * kept in part. */
 void sim_store_power_loss(struct sim_store *store);
+/* After sim_store_detach: the life ended by a kill, with or without its host. */
+void sim_store_killed(struct sim_store *store, bool is_power_lost);
 void sim_store_thaw(struct sim_store *store);
 /* An empty disk, as a new volume. Detached only. */
 void sim_store_wipe(struct sim_store *store);
@@ -96,8 +98,8 @@ struct sim_disk_faults {
     uint64_t stuck_ns;   /* none completes for so long from the moment it is set */
     sim_chance read_error, write_error, sync_error, stat_error, list_error;
     sim_chance short_write; /* a write takes only a part */
-    sim_chance torn;        /* staged bytes half there after power loss (or SIGKILL) */
-    bool loses_unsynced;    /* the next end of a life counts as power loss */
+    sim_chance torn;        /* staged bytes half there after power loss or SIGKILL */
+    bool loses_unsynced;    /* the next kill counts as power loss, then it is over */
     bool lies_about_sync;   /* publish is not durable: power loss takes the object away again */
     bool has_no_append;     /* stage_open with append: RP_ERR_UNSUPPORTED */
 };

@@ -61,7 +61,7 @@ struct store_op {
     struct sim_store *store;
     enum store_op_kind kind;
     sim_event event;
-    bool is_cancelled, is_applied;
+    bool is_cancelled, is_applied, is_stuck;
     int error;
     struct rp_store_request *request; /* the node's; NULL for a flush */
     void (*flushed)(void *context, int error);
@@ -150,6 +150,8 @@ rp_store_handle store_handle_take(struct sim_store *store, struct store_handle *
 void store_port_init(struct sim_store *store);
 void store_ops_drop(struct sim_store *store);
 void store_ops_thaw(struct sim_store *store);
+/* What waits for a stuck disk goes on now. */
+void store_ops_unstick(struct sim_store *store);
 void store_handles_close(struct sim_store *store);
 
 #endif

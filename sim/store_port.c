@@ -525,7 +525,8 @@ static void op_due(void *context, uint64_t argument)
     struct store_op *op = context;
     struct sim_store *store = op->store;
     op->event = 0;
-    if (!op->is_applied && !op->is_cancelled && store_now(store) < store->stuck_until_ns) {
+    op->is_stuck = !op->is_applied && !op->is_cancelled && store_now(store) < store->stuck_until_ns;
+    if (op->is_stuck) {
         op->event = sim_event_queue_add(store->disks->spec.queue, store->stuck_until_ns,
                                         SIM_EVENT_STORE, op_due, op, argument);
         return;
@@ -540,6 +541,18 @@ static void op_due(void *context, uint64_t argument)
     }
     if (sim_gate_enter(&store->gate)) {
         op_complete(store, op);
+    }
+}
+
+void store_ops_unstick(struct sim_store *store)
+{
+    struct sim_event_queue *queue = store->disks->spec.queue;
+    for (struct store_op *op = store->first; op != NULL; op = op->next) {
+        if (op->is_stuck && op->event != 0) {
+            sim_event_queue_cancel(queue, op->event);
+            op->event = sim_event_queue_add(queue, store_now(store), SIM_EVENT_STORE, op_due, op,
+                                            store->spec.number << 8 | (uint64_t)op->kind);
+        }
     }
 }
 
