@@ -293,6 +293,7 @@ static void clear_parts(struct rp_node *node)
     node_walk_clear(node);
     node_pull_clear(node);
     node_flush_clear(node);
+    node_delete_clear(node);
     node_apply_clear(node);
     rp_peers_free(node->peers);
     rp_nonce_cache_free(node->nonces);
@@ -335,7 +336,7 @@ bool rp_node_is_idle(const struct rp_node *node)
         return true;
     }
     return node_pull_is_idle(node) && node_walk_is_idle(node) && node_flush_is_idle(node) &&
-           node_propose_is_idle(node) && node_apply_is_idle(node) &&
+           node_propose_is_idle(node) && node_delete_is_idle(node) &&
            !rp_timer_is_armed(&node->work_timer) && node->join_exchange == NULL;
 }
 
@@ -362,6 +363,7 @@ void rp_node_inspect(struct rp_node *node, struct rp_node_inspection *inspection
     inspection_out->connection_count = node->link_count;
     inspection_out->request_count = node->call_count;
     inspection_out->peer_count = rp_peers_count(node->peers);
+    inspection_out->deletes_dropped_count = node->deletes_dropped_count;
     inspection_out->nonce_count = rp_nonce_cache_count(node->nonces);
 }
 

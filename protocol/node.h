@@ -132,6 +132,7 @@ struct rp_node_inspection {
     size_t request_count;    /* store and consensus calls in flight */
     size_t peer_count;
     size_t nonce_count;
+    uint64_t deletes_dropped_count; /* local deletions that a full queue refused */
 };
 void rp_node_inspect(struct rp_node *node, struct rp_node_inspection *inspection_out);
 /* `is_idle` alone: cheap enough to be asked at every instant. */

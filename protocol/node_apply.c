@@ -1,99 +1,9 @@
 #include "protocol/node_internal.h"
 
-/* What the replicated log says, and what follows from it (behaviour.md 1.3, 12.1).
+/* What the replicated log says, and what follows from it (behaviour.md 1.3).
  *
  * Inside apply and restore nothing is asked of store or network: machines take note, and the work
  * timer, due at once, lets them act. */
-
-struct node_delete {
-    struct rp_node *node;
-    struct node_call call;
-    struct rp_timer timer; /* the grace */
-    const struct rp_file_entry *entry;
-    struct node_delete *previous, *next;
-};
-
-/* ---- Local copies of deleted files ------------------------------------------------------------ */
-
-static void destroy(struct node_delete *deletion)
-{
-    struct rp_node *node = deletion->node;
-    node_disarm(node, &deletion->timer);
-    if (deletion->previous != NULL) {
-        deletion->previous->next = deletion->next;
-    } else {
-        node->deletes = deletion->next;
-    }
-    if (deletion->next != NULL) {
-        deletion->next->previous = deletion->previous;
-    }
-    node->delete_count -= 1;
-    rp_file_entry_release(deletion->entry);
-    rp_release(node->ports.alloc, deletion);
-}
-
-static void on_removed(void *owner, int error)
-{
-    (void)error; /* absent is fine; what stays is found by the next scan */
-    struct node_delete *deletion = owner;
-    destroy(deletion);
-}
-
-/* Grace over. Meanwhile the path may have been registered again, or flushed here again with its
- * registration still on its way: then this node may be the only one that has it. */
-static void on_grace(void *context)
-{
-    struct node_delete *deletion = context;
-    struct rp_node *node = deletion->node;
-    struct rp_view path = deletion->entry->path;
-    bool is_back =
-        rp_manifest_file(node->manifest, path) != NULL || node_flush_is_pending(node, path);
-    if (is_back && node->traits->local_deletes == RP_DELETES_RECHECKED) {
-        destroy(deletion);
-        return;
-    }
-    struct rp_observation seen = {
-        .kind = RP_SEE_REMOVED, .path = path, .code = rp_view_text("deleted")};
-    node_see(node, &seen);
-    rp_presence_forget(node->presence, path);
-    node->ports.store.remove(node->ports.store.state, node_call_begin(&deletion->call, on_removed),
-                             path);
-}
-
-void node_delete_cancel(struct rp_node *node, struct rp_view path)
-{
-    if (node->traits->local_deletes != RP_DELETES_RECHECKED) {
-        return;
-    }
-    for (struct node_delete *deletion = node->deletes; deletion != NULL;
-         deletion = deletion->next) {
-        if (rp_view_equal(deletion->entry->path, path)) {
-            node_call_cancel(&deletion->call); /* still in its grace: on_grace will see */
-        }
-    }
-}
-
-static void queue_delete(struct rp_node *node, const struct rp_file_entry *entry)
-{
-    if (node->traits->local_deletes == RP_DELETES_LOGGED || node->phase != NODE_RUNNING) {
-        return;
-    }
-    struct node_delete *deletion = rp_allocate_zeroed(node->ports.alloc, sizeof *deletion);
-    if (deletion == NULL) {
-        return;
-    }
-    deletion->node = node;
-    deletion->entry = rp_file_entry_retain(entry);
-    node_call_init(&deletion->call, node, on_removed, deletion);
-    node_timer_init(&deletion->timer, on_grace, deletion);
-    deletion->next = node->deletes;
-    if (deletion->next != NULL) {
-        deletion->next->previous = deletion;
-    }
-    node->deletes = deletion;
-    node->delete_count += 1;
-    node_arm_after(node, &deletion->timer, RP_DELETE_GRACE_NS);
-}
 
 /* ---- Callbacks of the manifest ---------------------------------------------------------------- */
 
@@ -136,7 +46,7 @@ static void on_deleted(void *context, const struct rp_file_entry *removed, struc
     }
     rp_puller_deleted(node->puller, removed->path, node_now(node));
     rp_readiness_deleted(node->readiness, removed->path);
-    queue_delete(node, removed);
+    node_delete_take(node, removed);
 }
 
 static void on_node_changed(void *context, const struct rp_node_record *record,
@@ -252,28 +162,7 @@ int node_apply_init(struct rp_node *node)
     return rp_manifest_new(node->traits, node->ports.alloc, node->pool, &events, &node->manifest);
 }
 
-/* Graces that still run are forgotten, as in the reference; the next start-up scan finds orphans. */
-void node_apply_stop(struct rp_node *node)
-{
-    for (struct node_delete *deletion = node->deletes, *next; deletion != NULL; deletion = next) {
-        next = deletion->next;
-        if (deletion->call.is_in_flight) {
-            node_call_cancel(&deletion->call);
-        } else {
-            destroy(deletion);
-        }
-    }
-}
-
-bool node_apply_is_idle(const struct rp_node *node)
-{
-    return node->delete_count == 0;
-}
-
 void node_apply_clear(struct rp_node *node)
 {
-    while (node->deletes != NULL) {
-        destroy(node->deletes);
-    }
     rp_manifest_free(node->manifest);
 }

@@ -9,7 +9,7 @@
  *   node_try.c    one try at one peer              node_transfer.c  its bytes from the network
  *   node_prefix.c a stored prefix                  sink*.c          where a pull's bytes go
  *   node_walk.c   catch-up and rescans             node_apply.c     what the log says
- *   node_pages.c  what the walk goes through
+ *   node_pages.c  what the walk goes through        node_delete.c    copies of deleted files
  *   node_propose.c proposals and forwarding        node_flush.c     flush path and registrar
  */
 #ifndef REPLISIM_PROTOCOL_NODE_INTERNAL_H
@@ -155,10 +155,12 @@ struct rp_node {
     bool is_rescanning;
     uint64_t rescan_missing_count;
 
-    /* node_apply.c: local copies of deleted files, after the grace */
+    /* node_delete.c: local copies of deleted files */
     bool are_callbacks_attached; /* of files: pulls and local deletions hear of the log */
     struct node_delete *deletes;
     size_t delete_count;
+    struct node_delete_queue *delete_queue; /* NULL: none was needed yet */
+    uint64_t deletes_dropped_count;
     bool has_leader_changed;
 
     /* node.c: what machines want done, outside of apply */
@@ -329,8 +331,12 @@ void node_page_clear(struct rp_node *node);
 /* node_apply.c */
 RP_MUST_USE int node_apply_init(struct rp_node *node);
 void node_apply_clear(struct rp_node *node);
-void node_apply_stop(struct rp_node *node);
-bool node_apply_is_idle(const struct rp_node *node);
+
+/* node_delete.c: the manifest lost that file; from within apply. */
+void node_delete_take(struct rp_node *node, const struct rp_file_entry *entry);
+void node_delete_stop(struct rp_node *node);
+bool node_delete_is_idle(const struct rp_node *node);
+void node_delete_clear(struct rp_node *node);
 /* A new version of the path is about to be published: a removal that is under way may not hit it. */
 void node_delete_cancel(struct rp_node *node, struct rp_view path);
 

@@ -116,7 +116,7 @@ static void end_service(struct rp_node *node)
     node_peer_end_all(node);
     node_walk_stop(node);
     node_pull_stop(node);
-    node_apply_stop(node);
+    node_delete_stop(node);
 }
 
 int rp_node_stop(struct rp_node *node, void (*done)(void *context), void *context)
