@@ -37,6 +37,7 @@ static void answer(struct node_worker *worker, enum rp_pull_try result)
     rp_file_entry_release(worker->entry);
     worker->entry = NULL;
     worker->state = NODE_WORKER_IDLE;
+    rp_puller_sunk(node->puller, worker->byte_offset, worker->sunk_bytes);
     rp_puller_fetched(node->puller, worker->index, worker->is_cancelled ? RP_TRY_CANCELLED : result,
                       node_now(node));
     node_settle(node);

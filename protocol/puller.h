@@ -149,6 +149,10 @@ enum rp_pull_try {
 void rp_puller_fetched(struct rp_puller *puller, uint32_t worker, enum rp_pull_try result,
                        rp_time_ns now_ns);
 
+/* For the counters `resumed` and `body_bytes`: a try that went on at `byte_offset`, or began at 0,
+ * brought so many bytes into the sink. Before rp_puller_fetched. */
+void rp_puller_sunk(struct rp_puller *puller, uint64_t byte_offset, uint64_t sunk_bytes);
+
 /* Asked right before the rename of a verified file, with the manifest's entry of now (or NULL): may
  * it be published? Under RP_DEDUP_VERSION only if hash and size are still those (property
  * publish-current); elsewhere always. A further stat of the same worker's job only; changes nothing. */
@@ -186,7 +190,9 @@ void rp_puller_tick(struct rp_puller *puller, rp_time_ns now_ns);
     X(inflight_count)                                                                              \
     X(cancelled)                                                                                   \
     X(obsolete)                                                                                    \
-    X(rescans)
+    X(rescans)                                                                                     \
+    X(resumed)                                                                                     \
+    X(body_bytes)
 
 #define RP_PULL_COUNTER_FIELD(name) uint64_t name;
 struct rp_pull_counters {

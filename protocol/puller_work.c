@@ -398,6 +398,12 @@ static void count_try(struct rp_puller *puller, enum rp_pull_try result)
     puller->counters.bad_offset_backend += result == RP_TRY_BAD_OFFSET_BACKEND;
 }
 
+void rp_puller_sunk(struct rp_puller *puller, uint64_t byte_offset, uint64_t sunk_bytes)
+{
+    puller->counters.resumed += byte_offset > 0 && sunk_bytes > 0;
+    puller->counters.body_bytes += sunk_bytes;
+}
+
 static void on_mismatch(struct rp_puller *puller, struct worker *worker, rp_time_ns now_ns)
 {
     if (demotes(puller)) {

@@ -125,10 +125,22 @@ static void check_staged(struct check_pod *pod, const char *what)
     }
 }
 
+/* invariants.md, atomic-publish: what is staged is never listed. While a pull runs it may only be a
+ * matter of time; on an idle node it stays. */
+static void check_shown(struct check_pod *pod)
+{
+    size_t count = sim_store_plain_count(sim_pod_store(pod->pod));
+    if (count > 0) {
+        check_violate(pod, SIM_PROP_ATOMIC_PUBLISH, "rest/staging-visible",
+                      "%zu staging files are visible on an idle node", count);
+    }
+}
+
 static void check_leaks(struct check_pod *pod, const struct rp_node_inspection *inspection)
 {
     check_connections(pod);
     check_staged(pod, "rest/staging");
+    check_shown(pod);
     if (inspection->request_count != 0) {
         check_violate(pod, SIM_PROP_NO_LEAKS, "rest/requests",
                       "%zu requests are in flight on an idle node", inspection->request_count);

@@ -147,6 +147,13 @@ static void check_bytes(struct check_pod *pod, struct rp_view path,
     }
 }
 
+static struct rp_view published_hash(struct check_pod *pod, struct rp_view path)
+{
+    const struct check_path *record = check_path_find(pod, path);
+    bool is_known = record != NULL && record->is_publishing;
+    return rp_view_make(is_known ? record->publish_sha256 : NULL, is_known ? RP_SHA256_HEX : 0);
+}
+
 void check_store_visible(struct check_pod *pod, struct rp_view path, struct rp_view sha256,
                          const struct sim_content *content, bool is_by_node)
 {
@@ -155,6 +162,10 @@ void check_store_visible(struct check_pod *pod, struct rp_view path, struct rp_v
         return;
     }
     damage_forget(pod, path);
+    if (sha256.length_bytes ==
+        0) { /* a plain file, renamed: the store does not know what it is for */
+        sha256 = published_hash(pod, path);
+    }
     const struct sim_version *version =
         sim_truth_version(sim_world_truth(pod->checks->world), path, sha256);
     if (!is_own_flush(pod, version) && sha256.length_bytes != 0) {

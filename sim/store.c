@@ -135,13 +135,20 @@ void store_unuse(struct sim_store *store, uint64_t bytes)
     }
 }
 
+void store_unname(struct sim_store *store, struct store_object *object)
+{
+    store->plain_count -= object->is_plain;
+    object->is_plain = false;
+    object->is_named = false;
+}
+
 int store_show(struct sim_store *store, struct rp_view path, struct rp_view sha256_hex,
                struct store_object *object, bool is_by_node)
 {
     struct store_record *old = store_table_find(&store->table, path);
     if (old != NULL) {
         store_unuse(store, old->object->content.length_bytes);
-        old->object->is_named = false; /* somebody may still have it open */
+        store_unname(store, old->object); /* somebody may still have it open */
     }
     store->identity_next += 1;
     object->identity = store->identity_next;
@@ -163,7 +170,7 @@ void store_hide(struct sim_store *store, struct store_record *record, bool is_by
 {
     const struct sim_store_watch *watch = &store->disks->spec.watch;
     store_unuse(store, record->object->content.length_bytes);
-    record->object->is_named = false;
+    store_unname(store, record->object);
     /* The watcher is told before the name's memory goes, and looks the store up without it. */
     uint8_t *path = rp_allocate(store_alloc(store), record->path_bytes + 1);
     RP_ASSERT(path != NULL);
@@ -321,6 +328,11 @@ size_t sim_store_names(struct sim_store *store, struct rp_view cursor, struct rp
         count += 1;
     }
     return count;
+}
+
+size_t sim_store_plain_count(const struct sim_store *store)
+{
+    return store->plain_count;
 }
 
 size_t sim_store_staged_count(const struct sim_store *store)

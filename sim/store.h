@@ -122,6 +122,8 @@ size_t sim_store_names(struct sim_store *store, struct rp_view cursor, struct rp
                        size_t path_max);
 /* Staging objects now on the disk: leftovers count too. */
 size_t sim_store_staged_count(const struct sim_store *store);
+/* Plain files that the node opened and never renamed, and that List shows (no leading "."). */
+size_t sim_store_plain_count(const struct sim_store *store);
 /* Does one of them stand for this path? */
 bool sim_store_is_staged(const struct sim_store *store, struct rp_view path);
 

@@ -18,6 +18,15 @@ void store_file_grown(struct sim_store *store, struct store_object *object, size
     touch(store, object);
 }
 
+static bool is_hidden(struct rp_view path)
+{
+    size_t at = path.length_bytes;
+    while (at > 0 && path.bytes[at - 1] != '/') {
+        at -= 1;
+    }
+    return at < path.length_bytes && path.bytes[at] == '.';
+}
+
 static int file_make(struct sim_store *store, struct rp_view path)
 {
     struct store_object *object = store_object_new(store_alloc(store), store->disks->spec.bodies);
@@ -28,6 +37,8 @@ static int file_make(struct sim_store *store, struct rp_view path)
     store->identity_next += 1;
     object->identity = store->identity_next;
     object->is_named = true;
+    object->is_plain = !is_hidden(path);
+    store->plain_count += object->is_plain;
     return store_table_put(&store->table, path, object);
 }
 
@@ -83,6 +94,7 @@ int store_file_rename(struct sim_store *store, struct store_op *op)
         return 0;
     }
     object->reference_count += 1; /* the old name's goes, the new one takes this */
+    store_unname(store, object);
     store_table_remove(&store->table, record);
     touch(store, object);
     int error = store_show(store, to, rp_view_text(NULL), object, true);

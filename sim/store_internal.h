@@ -8,6 +8,7 @@
 struct store_object {
     uint32_t reference_count;
     bool is_named;         /* under a name: its bytes count as used */
+    bool is_plain;         /* a plain file that was not renamed, under a name that is listed */
     rp_time_ns durable_ns; /* power loss takes it before that; RP_TIME_NEVER: a disk that lies */
     uint64_t identity;
     int64_t mtime_unix_ns;
@@ -102,6 +103,7 @@ struct sim_store {
     struct store_op *first, *last;
     uint64_t identity_next;
     uint64_t used_bytes;
+    size_t plain_count;
     rp_time_ns busy_until_ns, last_finish_ns, stuck_until_ns;
     struct sim_disk_faults faults;
 };
@@ -135,6 +137,8 @@ void store_unuse(struct sim_store *store, uint64_t bytes);
 /* The object becomes visible under the name; takes its reference over. */
 RP_MUST_USE int store_show(struct sim_store *store, struct rp_view path, struct rp_view sha256_hex,
                            struct store_object *object, bool is_by_node);
+/* The object is under no name any more, or about to get another. */
+void store_unname(struct sim_store *store, struct store_object *object);
 void store_hide(struct sim_store *store, struct store_record *record, bool is_by_node);
 void store_stage_free(struct sim_store *store, struct store_stage *stage);
 
