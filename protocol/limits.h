@@ -74,6 +74,19 @@
 #define RP_DELETE_WORKERS      2
 #define RP_DELETE_GRACE_NS     (500 * RP_NS_PER_MS)
 
+/* behaviour.md 12.2 */
+#define RP_COMPACTION_LOOK_NS  (1 * RP_NS_PER_S)
+#define RP_COMPACTION_DRAIN_NS (10 * RP_NS_PER_S)
+/* A batch whose fate is unknown, or that the own manifest does not show yet, is not sent again for
+ * so long. */
+#define RP_COMPACTION_PATIENCE_NS (5 * RP_NS_PER_S)
+/* A completion file; and a batch, so that it fits a frame as base64 (wire.md 1). */
+#define RP_COMPLETION_BYTES_MAX         (8u << 20)
+#define RP_COMPLETION_OUTPUTS_MAX       1024u
+#define RP_COMPLETION_SOURCES_MAX       65536u
+#define RP_COMPLETION_JOB_BYTES_MAX     128u
+#define RP_COMPACTION_COMMAND_BYTES_MAX 700000u
+
 /* Deletions that a manifest remembers for nodes that slept through them; the oldest go first. */
 #define RP_DELETION_MEMORY_MAX 65536u
 
