@@ -29,7 +29,6 @@ struct plan {
 };
 
 struct rp_compaction_watcher {
-    const struct rp_traits *traits;
     const struct rp_alloc *alloc;
     char *node_id; /* owned */
     void (*plan)(const struct job *job, const struct rp_manifest *manifest, bool is_current,
@@ -103,6 +102,9 @@ static void plan_until_seen(const struct job *job, const struct rp_manifest *man
 int rp_compaction_new(const struct rp_traits *traits, const struct rp_alloc *alloc,
                       struct rp_view node_id, struct rp_compaction_watcher **compaction_out)
 {
+    if (traits->compaction == RP_COMPACTION_NONE) {
+        return RP_ERR_UNSUPPORTED;
+    }
     struct rp_compaction_watcher *compaction = rp_allocate_zeroed(alloc, sizeof *compaction);
     char *id = rp_allocate_zeroed(alloc, node_id.length_bytes + 1);
     if (compaction == NULL || id == NULL) {
@@ -114,7 +116,6 @@ int rp_compaction_new(const struct rp_traits *traits, const struct rp_alloc *all
         memcpy(id, node_id.bytes, node_id.length_bytes);
     }
     bool is_until_seen = traits->compaction == RP_COMPACTION_UNTIL_SEEN;
-    compaction->traits = traits;
     compaction->alloc = alloc;
     compaction->node_id = id;
     compaction->plan = is_until_seen ? plan_until_seen : plan_watched;
@@ -447,6 +448,19 @@ void rp_compaction_removed(struct rp_compaction_watcher *compaction, struct rp_v
     }
     *place = job->next;
     job_free(compaction, job);
+}
+
+void rp_compaction_give_up(struct rp_compaction_watcher *compaction, struct rp_view job_id)
+{
+    struct job *job = find_job(compaction, job_id);
+    if (job != NULL) {
+        conclude(job, RP_COMPACTION_GIVEN_UP);
+    }
+}
+
+bool rp_compaction_removes_sources(const struct rp_compaction_watcher *compaction)
+{
+    return !compaction->is_split;
 }
 
 void rp_compaction_stop(struct rp_compaction_watcher *compaction, rp_time_ns deadline_ns)

@@ -34,7 +34,8 @@ struct rp_compaction_action {
     struct rp_view job_id, path;
 };
 
-/* `node_id` is copied: the origin of every output. Errors: RP_ERR_NOMEM. */
+/* `node_id` is copied: the origin of every output. Errors: RP_ERR_NOMEM, RP_ERR_UNSUPPORTED (the
+ * release has no watcher: RP_COMPACTION_NONE). */
 RP_MUST_USE int rp_compaction_new(const struct rp_traits *traits, const struct rp_alloc *alloc,
                                   struct rp_view node_id,
                                   struct rp_compaction_watcher **compaction_out);
@@ -56,6 +57,12 @@ void rp_compaction_answered(struct rp_compaction_watcher *compaction, uint64_t t
 /* 0: the job is forgotten; an error: asked for again at the next look. */
 void rp_compaction_removed(struct rp_compaction_watcher *compaction, struct rp_view job_id,
                            int error);
+
+/* The job cannot be finished, its output is not to be registered: output and file go. */
+void rp_compaction_give_up(struct rp_compaction_watcher *compaction, struct rp_view job_id);
+/* Does the release remove the sources on its own disk before the manifest lets go of them? Ours
+ * leaves them to the log, on every node alike. */
+bool rp_compaction_removes_sources(const struct rp_compaction_watcher *compaction);
 
 /* The orderly stop: looks go on until `deadline_ns`, after which nothing more is proposed. */
 void rp_compaction_stop(struct rp_compaction_watcher *compaction, rp_time_ns deadline_ns);

@@ -217,6 +217,12 @@ static int init_parts(struct rp_node *node)
         error = node_apply_init(node);
     }
     if (error == 0) {
+        error = node_sweep_init(node);
+    }
+    if (error == 0) {
+        error = node_compact_init(node);
+    }
+    if (error == 0) {
         error = node_propose_init(node);
     }
     if (error == 0) {
@@ -290,6 +296,8 @@ static void clear_parts(struct rp_node *node)
     if (node->forward != NULL) {
         node_propose_clear(node);
     }
+    node_compact_clear(node);
+    node_sweep_clear(node);
     node_walk_clear(node);
     node_pull_clear(node);
     node_flush_clear(node);
@@ -336,8 +344,9 @@ bool rp_node_is_idle(const struct rp_node *node)
         return true;
     }
     return node_pull_is_idle(node) && node_walk_is_idle(node) && node_flush_is_idle(node) &&
-           node_propose_is_idle(node) && node_delete_is_idle(node) &&
-           !rp_timer_is_armed(&node->work_timer) && node->join_exchange == NULL;
+           node_propose_is_idle(node) && node_delete_is_idle(node) && node_sweep_is_idle(node) &&
+           node_compact_is_idle(node) && !rp_timer_is_armed(&node->work_timer) &&
+           node->join_exchange == NULL;
 }
 
 void rp_node_inspect(struct rp_node *node, struct rp_node_inspection *inspection_out)

@@ -76,6 +76,27 @@ struct rp_flush_request {
 };
 void rp_node_flush(struct rp_node *node, struct rp_flush_request *request);
 
+/* ---- Compaction (behaviour.md 12.2) ------------------------------------------------------------ */
+
+/* One file in the place of several, whose union its body is. Owned by the caller, as what it points
+ * to, until `done`, which comes once: 0 when the manifest has it, as far as this node's release can
+ * tell; RP_ERR_UNSUPPORTED (the release has no completion files), RP_ERR_INVALID (path or job id),
+ * RP_ERR_BUSY (the job is known already), RP_ERR_CANCELLED (given up: the sources were deleted),
+ * RP_ERR_IO, RP_ERR_NO_SPACE, RP_ERR_STOPPED (it goes on in the next life). */
+struct rp_compact_request {
+    void (*done)(struct rp_compact_request *request, int error);
+    void *context;
+    struct rp_view job_id;                      /* unique: letters, digits, "-", "_", "." */
+    struct rp_view path, database, measurement; /* of the output */
+    struct rp_wall_time partition_time;
+    uint64_t size_bytes;
+    bool (*read)(void *context, uint64_t offset, size_t max_bytes, struct rp_chunk *chunk_out);
+    const struct rp_view *sources;
+    size_t source_count;
+    char sha256[RP_SHA256_HEX]; /* of the output, as soon as the call returned without `done` */
+};
+void rp_node_compact(struct rp_node *node, struct rp_compact_request *request);
+
 /* ---- Proposals -------------------------------------------------------------------------------- */
 
 /* A command from above (retention, tests): applied here when this node leads, else forwarded.

@@ -99,6 +99,9 @@ static int on_restore(void *context, struct rp_view snapshot)
         .value = rp_manifest_applied_index(node->manifest),
         .error = error,
     };
+    if (error == 0) {
+        node_sweep_begin(node);
+    }
     node_see(node, &seen);
     node_kick(node);
     return error;

@@ -13,6 +13,7 @@ struct node_flush {
     rp_store_handle writer;
     uint64_t offset_bytes;
     int error;             /* why it is being discarded */
+    bool is_unregistered;  /* somebody else sees to its registration */
     struct rp_chunk chunk; /* being written; holds a reference */
     struct node_flush *previous, *next;
 };
@@ -143,6 +144,10 @@ static void on_published(void *owner, int error)
         .value = 1, /* an own flush */
     };
     node_see(flush->node, &seen);
+    if (flush->is_unregistered) {
+        finish(flush, 0);
+        return;
+    }
     queue_registration(flush);
 }
 
@@ -216,7 +221,7 @@ static int hash_body(struct rp_node *node, struct rp_flush_request *request)
     return 0;
 }
 
-static int check_flush(struct rp_node *node, struct rp_flush_request *request)
+int node_flush_check(struct rp_node *node, struct rp_flush_request *request)
 {
     if (node->phase != NODE_RUNNING) {
         return RP_ERR_STOPPED;
@@ -228,15 +233,15 @@ static int check_flush(struct rp_node *node, struct rp_flush_request *request)
     return hash_body(node, request);
 }
 
-void rp_node_flush(struct rp_node *node, struct rp_flush_request *request)
+static void begin_flush(struct rp_node *node, struct rp_flush_request *request,
+                        bool is_unregistered)
 {
-    int error = check_flush(node, request);
-    struct node_flush *flush =
-        error == 0 ? rp_allocate_zeroed(node->ports.alloc, sizeof *flush) : NULL;
+    struct node_flush *flush = rp_allocate_zeroed(node->ports.alloc, sizeof *flush);
     if (flush == NULL) {
-        request->done(request, error != 0 ? error : RP_ERR_NOMEM);
+        request->done(request, RP_ERR_NOMEM);
         return;
     }
+    flush->is_unregistered = is_unregistered;
     flush->node = node;
     flush->request = request;
     flush->next = node->flushes;
@@ -248,6 +253,21 @@ void rp_node_flush(struct rp_node *node, struct rp_flush_request *request)
     node->ports.store.stage_open(node->ports.store.state, node_call_begin(&flush->call, on_staged),
                                  request->path, rp_view_make(request->sha256, RP_SHA256_HEX),
                                  RP_STAGE_TRUNCATE);
+}
+
+void rp_node_flush(struct rp_node *node, struct rp_flush_request *request)
+{
+    int error = node_flush_check(node, request);
+    if (error != 0) {
+        request->done(request, error);
+        return;
+    }
+    begin_flush(node, request, false);
+}
+
+void node_flush_store(struct rp_node *node, struct rp_flush_request *request)
+{
+    begin_flush(node, request, true);
 }
 
 void node_flush_cancel(struct rp_node *node)

@@ -11,6 +11,7 @@
  *   node_walk.c   catch-up and rescans             node_apply.c     what the log says
  *   node_pages.c  what the walk goes through        node_delete.c    copies of deleted files
  *   node_propose.c proposals and forwarding        node_flush.c     flush path and registrar
+ *   node_compact.c compaction and its watcher      node_sweep.c     deletions slept through
  */
 #ifndef REPLISIM_PROTOCOL_NODE_INTERNAL_H
 #define REPLISIM_PROTOCOL_NODE_INTERNAL_H
@@ -163,6 +164,9 @@ struct rp_node {
     uint64_t deletes_dropped_count;
     bool has_leader_changed;
 
+    struct node_sweep *sweep;           /* node_sweep.c: deletions that we slept through */
+    struct node_compaction *compaction; /* node_compact.c */
+
     /* node.c: what machines want done, outside of apply */
     struct rp_timer work_timer;
     bool is_working;
@@ -296,6 +300,10 @@ void node_flush_run(struct rp_node *node);
 void node_flush_stop(struct rp_node *node);   /* drain; node_stop_advance follows */
 void node_flush_cancel(struct rp_node *node); /* bodies that are being written */
 bool node_flush_is_idle(const struct rp_node *node);
+/* The flush path without its registration, in two steps. Check: may it be flushed? And its hash.
+ * Store: `done` comes from an event, or at once when memory is short. Errors as rp_node_flush. */
+RP_MUST_USE int node_flush_check(struct rp_node *node, struct rp_flush_request *request);
+void node_flush_store(struct rp_node *node, struct rp_flush_request *request);
 /* A file of ours under that path is being stored, or waits for its registration. */
 bool node_flush_is_pending(const struct rp_node *node, struct rp_view path);
 
@@ -339,6 +347,22 @@ bool node_delete_is_idle(const struct rp_node *node);
 void node_delete_clear(struct rp_node *node);
 /* A new version of the path is about to be published: a removal that is under way may not hit it. */
 void node_delete_cancel(struct rp_node *node, struct rp_view path);
+
+/* node_sweep.c */
+RP_MUST_USE int node_sweep_init(struct rp_node *node);
+void node_sweep_clear(struct rp_node *node);
+void node_sweep_begin(struct rp_node *node); /* after a restore */
+void node_sweep_stop(struct rp_node *node);
+bool node_sweep_is_idle(const struct rp_node *node);
+
+/* node_compact.c */
+RP_MUST_USE int node_compact_init(struct rp_node *node);
+void node_compact_clear(struct rp_node *node);
+void node_compact_start(struct rp_node *node);
+rp_time_ns node_compact_stop(struct rp_node *node); /* the last pass: how long it may take */
+bool node_compact_is_stopped(const struct rp_node *node);
+void node_compact_cancel(struct rp_node *node);
+bool node_compact_is_idle(const struct rp_node *node);
 
 /* node.c */
 void node_work(struct rp_node *node);   /* everything that machines want done, now */

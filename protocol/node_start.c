@@ -88,6 +88,7 @@ int rp_node_start(struct rp_node *node)
         return error;
     }
     node_health_start(node);
+    node_compact_start(node);
     node_timer_init(&node->discovery_timer, on_discovery_timer, node);
     node_arm_after(node, &node->discovery_timer, 0);
     node_kick(node);

@@ -52,6 +52,7 @@ static void begin_transfer(struct rp_node *node)
 static void end_business(struct rp_node *node)
 {
     node_flush_cancel(node);
+    node_compact_cancel(node);
     node_propose_stop(node);
 }
 
@@ -85,7 +86,8 @@ static void begin_step(struct rp_node *node)
 static bool step_is_over(const struct rp_node *node)
 {
     switch (node->stop_step) {
-    case NODE_STOP_DRAIN: return node->is_registrar_stopped && node->flushes == NULL;
+    case NODE_STOP_DRAIN:
+        return node->is_registrar_stopped && node->flushes == NULL && node_compact_is_stopped(node);
     case NODE_STOP_TRANSFER: return node->is_stop_call_done;
     case NODE_STOP_CALLS: return node->calls == NULL && node->exchanges == NULL;
     case NODE_STOP_CONSENSUS: return node->is_stop_call_done;
@@ -117,6 +119,7 @@ static void end_service(struct rp_node *node)
     node_walk_stop(node);
     node_pull_stop(node);
     node_delete_stop(node);
+    node_sweep_stop(node);
 }
 
 int rp_node_stop(struct rp_node *node, void (*done)(void *context), void *context)
@@ -138,7 +141,9 @@ int rp_node_stop(struct rp_node *node, void (*done)(void *context), void *contex
     node->phase = NODE_STOPPING;
     end_service(node);
     node->stop_step = NODE_STOP_DRAIN;
-    node_arm_after(node, &node->stop_timer, RP_REGISTRAR_DRAIN_NS + RP_NS_PER_MS);
+    rp_time_ns drain_ns = node_compact_stop(node);
+    drain_ns = drain_ns > RP_REGISTRAR_DRAIN_NS ? drain_ns : RP_REGISTRAR_DRAIN_NS;
+    node_arm_after(node, &node->stop_timer, drain_ns + RP_NS_PER_MS);
     node_flush_stop(node);
     node_stop_advance(node);
     return 0;

@@ -267,6 +267,11 @@ void rp_readiness_barrier_passed(struct rp_readiness *readiness)
     update(readiness);
 }
 
+bool rp_readiness_has_barrier(const struct rp_readiness *readiness)
+{
+    return readiness->has_barrier;
+}
+
 bool rp_readiness_is_degraded(const struct rp_readiness *readiness)
 {
     return readiness->is_walking_without;

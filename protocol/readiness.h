@@ -51,6 +51,8 @@ void rp_readiness_walk_ended(struct rp_readiness *readiness, bool is_complete,
 void rp_readiness_barrier_passed(struct rp_readiness *readiness);
 
 bool rp_readiness_is_ready(const struct rp_readiness *readiness);
+/* The barrier of this life has passed. */
+bool rp_readiness_has_barrier(const struct rp_readiness *readiness);
 /* The walk goes on, or went on, without its barrier. */
 bool rp_readiness_is_degraded(const struct rp_readiness *readiness);
 /* True once for each change of is_ready; tells the new value. */

@@ -1,0 +1,787 @@
+#include "protocol/compaction.h"
+#include "protocol/node_internal.h"
+#include "protocol/path.h"
+
+/* Compaction on this node: output, completion file, and the watcher's ports (behaviour.md 12.2).
+ *
+ *   hash -> note "writing_output" -> store the output -> note "output_written"
+ *        [-> remove the sources here -> note "sources_deleted"]  -> the watcher goes on
+ *
+ * In brackets: trait RP_COMPACTION_WATCHED. Ours leaves its copies to the log, like everybody. */
+
+#define RETRY_NS RP_NS_PER_S
+
+struct node_compaction {
+    struct rp_node *node;
+    struct rp_compaction_watcher *watcher;
+    struct rp_timer look_timer;
+    rp_time_ns began_ns;   /* looks are whole intervals from here */
+    struct node_job *jobs; /* being worked on, or awaited by their caller */
+    size_t removal_count, proposal_count;
+
+    /* The scan at start. */
+    struct node_call scan_call;
+    struct rp_timer scan_timer;
+    struct rp_buffer scan_cursor; /* name of the file last begun */
+    struct rp_buffer scan_text;
+    rp_store_handle scan_reader;
+    bool is_scanning;
+
+    bool is_stopping;
+    rp_time_ns stop_deadline_ns;
+};
+
+/* One compaction that somebody waits for. */
+struct node_job {
+    struct node_compaction *compaction;
+    struct rp_compact_request *request;
+    struct node_call call;
+    struct rp_timer retry_timer;
+    struct rp_flush_request output;
+    struct rp_wall_time created_at;
+    enum rp_completion_state state; /* noted, or being noted */
+    bool is_noted;
+    bool is_storing;
+    bool is_waiting; /* for the watcher */
+    size_t removed_count;
+    rp_store_handle writer;
+    struct rp_buffer name;
+    struct rp_chunk chunk, rest; /* the note being written; `chunk` holds the reference */
+    struct node_job *next;
+};
+
+static void note_state(struct node_job *job, enum rp_completion_state state);
+static void arm_look(struct node_compaction *compaction);
+
+static bool is_ended(const struct rp_node *node)
+{
+    return node->is_dead || (node->phase != NODE_RUNNING && node->phase != NODE_STOPPING);
+}
+
+/* ---- The end of a job, for its caller ---------------------------------------------------------- */
+
+static void finish(struct node_job *job, int error)
+{
+    struct node_compaction *compaction = job->compaction;
+    struct rp_node *node = compaction->node;
+    struct rp_compact_request *request = job->request;
+    struct node_job **place = &compaction->jobs;
+    while (*place != job) {
+        place = &(*place)->next;
+    }
+    *place = job->next;
+    node_disarm(node, &job->retry_timer);
+    rp_block_release(job->chunk.block);
+    rp_buffer_clear(&job->name);
+    rp_release(node->ports.alloc, job);
+    request->done(request, error);
+}
+
+static void tell_progress(struct node_compaction *compaction)
+{
+    for (struct node_job *job = compaction->jobs, *next; job != NULL; job = next) {
+        next = job->next;
+        enum rp_compaction_progress progress =
+            rp_compaction_progress(compaction->watcher, job->request->job_id);
+        if (job->is_waiting && progress != RP_COMPACTION_OPEN) {
+            finish(job, progress == RP_COMPACTION_GIVEN_UP ? RP_ERR_CANCELLED : 0);
+        }
+    }
+}
+
+/* ---- Notes: the completion file ----------------------------------------------------------------- */
+
+static void see_state(struct node_job *job)
+{
+    struct rp_observation seen = {
+        .kind = RP_SEE_COMPACTION,
+        .path = job->output.path,
+        .sha256 = rp_view_make(job->output.sha256, RP_SHA256_HEX),
+        .size_bytes = (int64_t)job->output.size_bytes,
+        .code = rp_view_text(rp_completion_state_name(job->state)),
+        .value = job->request->source_count,
+    };
+    node_see(job->compaction->node, &seen);
+}
+
+static int encode_note(struct node_job *job, struct rp_buffer *json)
+{
+    const struct rp_compact_request *request = job->request;
+    struct rp_arena arena;
+    struct rp_completion_output output = {
+        .path = request->path,
+        .sha256 = rp_view_make(job->output.sha256, RP_SHA256_HEX),
+        .size_bytes = (int64_t)request->size_bytes,
+        .database = request->database,
+        .measurement = request->measurement,
+        .partition_time = request->partition_time,
+        .created_at = job->created_at,
+    };
+    rp_arena_init(&arena, json->alloc);
+    struct rp_completion_source *sources =
+        rp_arena_allocate(&arena, (request->source_count + 1) * sizeof sources[0]);
+    int error = sources == NULL ? RP_ERR_NOMEM : 0;
+    for (size_t i = 0; error == 0 && i < request->source_count; i += 1) {
+        sources[i].path = request->sources[i];
+    }
+    if (error == 0) {
+        struct rp_completion completion = {request->job_id, job->state,           &output, 1,
+                                           sources,         request->source_count};
+        error = rp_completion_encode(json, &completion);
+    }
+    rp_arena_clear(&arena);
+    return error;
+}
+
+static int make_note(struct node_job *job)
+{
+    const struct rp_alloc *alloc = job->compaction->node->ports.alloc;
+    struct rp_buffer json;
+    struct rp_block *block = NULL;
+    uint8_t *bytes = NULL;
+    rp_buffer_init(&json, alloc, RP_COMPLETION_BYTES_MAX);
+    int error = encode_note(job, &json);
+    if (error == 0) {
+        error = rp_block_new(alloc, json.length_bytes, &block, &bytes);
+    }
+    if (error == 0) {
+        memcpy(bytes, json.bytes, json.length_bytes);
+        rp_block_release(job->chunk.block);
+        job->chunk = job->rest = rp_chunk_of(block);
+    }
+    rp_buffer_clear(&json);
+    return error;
+}
+
+static void on_output(struct rp_flush_request *request, int error);
+
+static void store_output(struct node_job *job)
+{
+    job->is_storing = true;
+    node_flush_store(job->compaction->node, &job->output);
+}
+
+static void wait_for_watcher(struct node_job *job)
+{
+    job->is_waiting = true;
+    arm_look(job->compaction);
+}
+
+static void remove_source(struct node_job *job);
+
+static void go_on(struct node_job *job)
+{
+    switch (job->state) {
+    case RP_COMPLETION_WRITING_OUTPUT: store_output(job); break;
+    case RP_COMPLETION_OUTPUT_WRITTEN:
+        if (rp_compaction_removes_sources(job->compaction->watcher)) {
+            arm_look(job->compaction);
+            remove_source(job);
+        } else {
+            wait_for_watcher(job);
+        }
+        break;
+    case RP_COMPLETION_SOURCES_DELETED: wait_for_watcher(job); break;
+    }
+}
+
+/* Before anything was written the caller is told; later the note must be had, so it is tried on. */
+static void note_failed(struct node_job *job, int error)
+{
+    struct rp_node *node = job->compaction->node;
+    if (is_ended(node) || job->compaction->is_stopping) {
+        finish(job, RP_ERR_STOPPED);
+    } else if (job->state == RP_COMPLETION_WRITING_OUTPUT) {
+        finish(job, error);
+    } else {
+        node_arm_after(node, &job->retry_timer, RETRY_NS);
+    }
+}
+
+static void on_noted(void *owner, int error)
+{
+    struct node_job *job = owner;
+    job->writer = 0;
+    if (error != 0 || is_ended(job->compaction->node)) {
+        note_failed(job, error);
+        return;
+    }
+    error = rp_compaction_put(job->compaction->watcher, rp_chunk_view(job->chunk), false);
+    if (error != 0) {
+        note_failed(job, error);
+        return;
+    }
+    see_state(job);
+    go_on(job);
+}
+
+static void on_note_dropped(void *owner, int error)
+{
+    note_failed(owner, error == 0 ? RP_ERR_IO : error);
+}
+
+static void on_note_written(void *owner, int error)
+{
+    struct node_job *job = owner;
+    struct rp_node *node = job->compaction->node;
+    const struct rp_store_port *store = &node->ports.store;
+    rp_store_handle writer = job->writer;
+    if (is_ended(node)) {
+        finish(job, RP_ERR_STOPPED);
+        return;
+    }
+    if (error != 0) {
+        job->writer = 0;
+        store->stage_discard(store->state, node_call_begin(&job->call, on_note_dropped), writer);
+        return;
+    }
+    size_t taken = job->call.request.taken_bytes;
+    job->rest = rp_chunk_slice(job->rest, taken, job->rest.length_bytes - taken);
+    if (job->rest.length_bytes != 0) {
+        store->stage_write(store->state, node_call_begin(&job->call, on_note_written), writer,
+                           job->rest);
+        return;
+    }
+    store->stage_publish(store->state, node_call_begin(&job->call, on_noted), writer);
+}
+
+static void on_note_staged(void *owner, int error)
+{
+    struct node_job *job = owner;
+    struct rp_node *node = job->compaction->node;
+    const struct rp_store_port *store = &node->ports.store;
+    if (error != 0 || is_ended(node)) {
+        note_failed(job, error);
+        return;
+    }
+    job->writer = job->call.request.handle;
+    store->stage_write(store->state, node_call_begin(&job->call, on_note_written), job->writer,
+                       job->rest);
+}
+
+static void note_state(struct node_job *job, enum rp_completion_state state)
+{
+    const struct rp_store_port *store = &job->compaction->node->ports.store;
+    job->state = state;
+    int error = make_note(job);
+    if (error != 0) {
+        note_failed(job, error);
+        return;
+    }
+    store->stage_open(store->state, node_call_begin(&job->call, on_note_staged),
+                      rp_buffer_view(&job->name), rp_view_make(NULL, 0), RP_STAGE_TRUNCATE);
+}
+
+static void on_retry(void *context)
+{
+    struct node_job *job = context;
+    note_state(job, job->state);
+}
+
+/* ---- The output ---------------------------------------------------------------------------------- */
+
+static bool read_output(void *context, uint64_t offset, size_t max_bytes,
+                        struct rp_chunk *chunk_out)
+{
+    struct node_job *job = context;
+    return job->request->read(job->request->context, offset, max_bytes, chunk_out);
+}
+
+/* Without its output the job is over; a next life, or the watcher, clears the note away. */
+static void on_output(struct rp_flush_request *request, int error)
+{
+    struct node_job *job = request->context;
+    job->is_storing = false;
+    if (error == 0 && !is_ended(job->compaction->node)) {
+        note_state(job, RP_COMPLETION_OUTPUT_WRITTEN);
+        return;
+    }
+    if (!is_ended(job->compaction->node)) {
+        rp_compaction_give_up(job->compaction->watcher, job->request->job_id);
+        arm_look(job->compaction);
+    }
+    finish(job, error != 0 ? error : RP_ERR_STOPPED);
+}
+
+/* The reference removes the sources of its own disk before the manifest lets go of them. */
+static void on_source_removed(void *owner, int error)
+{
+    struct node_job *job = owner;
+    (void)error; /* what stays is removed with everybody's when the log says so */
+    if (is_ended(job->compaction->node)) {
+        finish(job, RP_ERR_STOPPED);
+        return;
+    }
+    job->removed_count += 1;
+    remove_source(job);
+}
+
+static void remove_source(struct node_job *job)
+{
+    struct rp_node *node = job->compaction->node;
+    if (job->removed_count == job->request->source_count) {
+        note_state(job, RP_COMPLETION_SOURCES_DELETED);
+        return;
+    }
+    struct rp_view path = job->request->sources[job->removed_count];
+    struct rp_observation seen = {
+        .kind = RP_SEE_REMOVED, .path = path, .code = rp_view_text("compacted")};
+    node_see(node, &seen);
+    rp_presence_forget(node->presence, path);
+    node->ports.store.remove(node->ports.store.state,
+                             node_call_begin(&job->call, on_source_removed), path);
+}
+
+/* ---- The watcher's actions ----------------------------------------------------------------------- */
+
+struct proposal {
+    struct rp_node_proposal proposal;
+    struct node_compaction *compaction;
+    uint64_t ticket;
+};
+
+static void pump(struct node_compaction *compaction);
+
+static void on_proposed(struct rp_node_proposal *request, int error, const char *code,
+                        const char *text)
+{
+    (void)code;
+    (void)text;
+    struct proposal *proposal = request->context;
+    struct node_compaction *compaction = proposal->compaction;
+    struct rp_node *node = compaction->node;
+    uint64_t ticket = proposal->ticket;
+    rp_release(node->ports.alloc, proposal);
+    compaction->proposal_count -= 1;
+    if (!node->is_dead) {
+        rp_compaction_answered(compaction->watcher, ticket, error, node_now(node));
+        pump(compaction);
+        node_stop_advance(node);
+    }
+}
+
+static void propose(struct node_compaction *compaction, const struct rp_compaction_action *action)
+{
+    struct rp_node *node = compaction->node;
+    struct proposal *proposal = rp_allocate_zeroed(node->ports.alloc, sizeof *proposal);
+    if (proposal == NULL) {
+        rp_compaction_answered(compaction->watcher, action->ticket, RP_ERR_NOMEM, node_now(node));
+        return;
+    }
+    proposal->compaction = compaction;
+    proposal->ticket = action->ticket;
+    proposal->proposal.done = on_proposed;
+    proposal->proposal.context = proposal;
+    compaction->proposal_count += 1;
+    rp_node_propose(node, &proposal->proposal, action->command);
+}
+
+struct removal {
+    struct node_compaction *compaction;
+    struct node_call call;
+    struct rp_buffer job_id; /* empty: of an output */
+};
+
+static void on_removed(void *owner, int error)
+{
+    struct removal *removal = owner;
+    struct node_compaction *compaction = removal->compaction;
+    struct rp_node *node = compaction->node;
+    compaction->removal_count -= 1;
+    if (removal->job_id.length_bytes != 0 && !node->is_dead) {
+        rp_compaction_removed(compaction->watcher, rp_buffer_view(&removal->job_id), error);
+    }
+    rp_buffer_clear(&removal->job_id);
+    rp_release(node->ports.alloc, removal);
+}
+
+static void remove_object(struct node_compaction *compaction, struct rp_view path,
+                          struct rp_view job_id)
+{
+    struct rp_node *node = compaction->node;
+    struct removal *removal = rp_allocate_zeroed(node->ports.alloc, sizeof *removal);
+    if (removal == NULL) {
+        rp_compaction_removed(compaction->watcher, job_id, RP_ERR_NOMEM);
+        return;
+    }
+    removal->compaction = compaction;
+    rp_buffer_init(&removal->job_id, node->ports.alloc, RP_FRAME_LENGTH_MAX);
+    if (rp_buffer_append(&removal->job_id, job_id) != 0) {
+        rp_release(node->ports.alloc, removal);
+        rp_compaction_removed(compaction->watcher, job_id, RP_ERR_NOMEM);
+        return;
+    }
+    node_call_init(&removal->call, node, on_removed, removal);
+    compaction->removal_count += 1;
+    node->ports.store.remove(node->ports.store.state, node_call_begin(&removal->call, on_removed),
+                             path);
+}
+
+/* Never registered: nobody else has it or will ask for it. */
+static void remove_output(struct node_compaction *compaction, struct rp_view path)
+{
+    struct rp_node *node = compaction->node;
+    if (rp_manifest_file(node->manifest, path) != NULL || node_flush_is_pending(node, path)) {
+        return;
+    }
+    struct rp_observation seen = {
+        .kind = RP_SEE_REMOVED, .path = path, .code = rp_view_text("given-up")};
+    node_see(node, &seen);
+    rp_presence_forget(node->presence, path);
+    remove_object(compaction, path, rp_view_make(NULL, 0));
+}
+
+static void remove_note(struct node_compaction *compaction, struct rp_view job_id)
+{
+    struct rp_buffer name;
+    rp_buffer_init(&name, compaction->node->ports.alloc, RP_FRAME_LENGTH_MAX);
+    int error = rp_completion_name(job_id, &name);
+    if (error == 0) {
+        remove_object(compaction, rp_buffer_view(&name), job_id);
+    } else {
+        rp_compaction_removed(compaction->watcher, job_id, error);
+    }
+    rp_buffer_clear(&name);
+}
+
+static void pump(struct node_compaction *compaction)
+{
+    struct rp_compaction_action action;
+    tell_progress(compaction);
+    while (rp_compaction_next(compaction->watcher, &action)) {
+        switch (action.kind) {
+        case RP_COMPACTION_DO_PROPOSE: propose(compaction, &action); break;
+        case RP_COMPACTION_DO_REMOVE_OUTPUT: remove_output(compaction, action.path); break;
+        case RP_COMPACTION_DO_REMOVE: remove_note(compaction, action.job_id); break;
+        }
+    }
+}
+
+/* ---- Looks ---------------------------------------------------------------------------------------- */
+
+/* Jobs of an earlier life wait until the manifest is known to be no older than this one. */
+static bool is_manifest_current(const struct rp_node *node)
+{
+    return rp_readiness_has_barrier(node->readiness) || rp_node_is_ready(node);
+}
+
+static void on_look(void *context)
+{
+    struct node_compaction *compaction = context;
+    struct rp_node *node = compaction->node;
+    if (is_ended(node)) {
+        return;
+    }
+    rp_compaction_look(compaction->watcher, node_now(node), node->manifest,
+                       is_manifest_current(node));
+    pump(compaction);
+    arm_look(compaction);
+    node_stop_advance(node);
+}
+
+/* Once a second, but only while there is anything to look at. */
+static void arm_look(struct node_compaction *compaction)
+{
+    struct rp_node *node = compaction->node;
+    if (rp_timer_is_armed(&compaction->look_timer) || is_ended(node) ||
+        rp_compaction_job_count(compaction->watcher) == 0) {
+        return;
+    }
+    rp_time_ns passed_ns = node_now(node) - compaction->began_ns;
+    rp_time_ns next_ns = (passed_ns / RP_COMPACTION_LOOK_NS + 1) * RP_COMPACTION_LOOK_NS;
+    node_arm_at(node, &compaction->look_timer, compaction->began_ns + next_ns);
+}
+
+/* ---- The scan at start ----------------------------------------------------------------------------- */
+
+static void scan_next(struct node_compaction *compaction);
+
+static void end_scan(struct node_compaction *compaction)
+{
+    compaction->is_scanning = false;
+    rp_buffer_clear(&compaction->scan_text);
+    arm_look(compaction);
+}
+
+static void scan_failed(struct node_compaction *compaction)
+{
+    struct rp_node *node = compaction->node;
+    if (is_ended(node) || compaction->is_stopping) {
+        compaction->is_scanning = false;
+        return;
+    }
+    rp_buffer_reset(&compaction->scan_cursor);
+    node_arm_after(node, &compaction->scan_timer, RETRY_NS);
+}
+
+static void close_scanned(struct node_compaction *compaction)
+{
+    node_read_close(compaction->node, compaction->scan_reader);
+    compaction->scan_reader = 0;
+}
+
+/* Hostile or damaged contents are told of once a life and stay for whoever cares. */
+static void take_scanned(struct node_compaction *compaction)
+{
+    int error =
+        rp_compaction_put(compaction->watcher, rp_buffer_view(&compaction->scan_text), true);
+    if (error != 0) {
+        node_log(compaction->node, RP_LOG_WARN, "a completion file makes no sense and is left");
+    }
+}
+
+static void read_scanned(struct node_compaction *compaction);
+
+static void on_scan_read(void *owner, int error)
+{
+    struct node_compaction *compaction = owner;
+    struct rp_chunk chunk = compaction->scan_call.request.chunk;
+    if (error != 0 || is_ended(compaction->node)) {
+        close_scanned(compaction);
+        scan_failed(compaction);
+        return;
+    }
+    bool is_large =
+        compaction->scan_text.length_bytes + chunk.length_bytes > RP_COMPLETION_BYTES_MAX;
+    if (chunk.length_bytes != 0 && !is_large) {
+        error = rp_buffer_append(&compaction->scan_text, rp_chunk_view(chunk));
+        if (error == 0) {
+            read_scanned(compaction);
+            return;
+        }
+    }
+    close_scanned(compaction);
+    if (!is_large && error == 0) {
+        take_scanned(compaction);
+    }
+    scan_next(compaction);
+}
+
+static void read_scanned(struct node_compaction *compaction)
+{
+    const struct rp_store_port *store = &compaction->node->ports.store;
+    store->read(store->state, node_call_begin(&compaction->scan_call, on_scan_read),
+                compaction->scan_reader, compaction->scan_text.length_bytes, RP_BODY_CHUNK_BYTES);
+}
+
+static void on_scan_opened(void *owner, int error)
+{
+    struct node_compaction *compaction = owner;
+    if (error == 0) {
+        compaction->scan_reader = compaction->scan_call.request.handle;
+    }
+    if (error != 0 || is_ended(compaction->node)) {
+        close_scanned(compaction);
+        scan_failed(compaction);
+        return;
+    }
+    rp_buffer_reset(&compaction->scan_text);
+    read_scanned(compaction);
+}
+
+static void on_scan_listed(void *owner, int error)
+{
+    struct node_compaction *compaction = owner;
+    const struct rp_store_port *store = &compaction->node->ports.store;
+    struct rp_view job_id;
+    if (error != 0 || is_ended(compaction->node)) {
+        scan_failed(compaction);
+        return;
+    }
+    if (compaction->scan_call.request.item_count == 0) {
+        end_scan(compaction);
+        return;
+    }
+    struct rp_view path = compaction->scan_call.request.items[0].path;
+    rp_buffer_reset(&compaction->scan_cursor);
+    if (rp_buffer_append(&compaction->scan_cursor, path) != 0) {
+        scan_failed(compaction);
+    } else if (rp_completion_parse_name(path, &job_id)) {
+        store->read_open(store->state, node_call_begin(&compaction->scan_call, on_scan_opened),
+                         rp_buffer_view(&compaction->scan_cursor));
+    } else {
+        scan_next(compaction);
+    }
+}
+
+static void scan_next(struct node_compaction *compaction)
+{
+    const struct rp_store_port *store = &compaction->node->ports.store;
+    store->list(store->state, node_call_begin(&compaction->scan_call, on_scan_listed),
+                rp_view_text(RP_COMPLETION_PREFIX), rp_buffer_view(&compaction->scan_cursor), 1);
+}
+
+static void on_scan_timer(void *context)
+{
+    scan_next(context);
+}
+
+/* ---- Calls from the node's other parts --------------------------------------------------------------- */
+
+static bool has_watcher(const struct rp_node *node)
+{
+    return node->compaction != NULL && node->compaction->watcher != NULL;
+}
+
+void node_compact_start(struct rp_node *node)
+{
+    struct node_compaction *compaction = node->compaction;
+    bool is_reader = rp_view_equal(rp_view_text(node->config.role), rp_view_text("reader"));
+    compaction->began_ns = node_now(node);
+    if (has_watcher(node) && !is_reader) {
+        compaction->is_scanning = true;
+        node_arm_after(node, &compaction->scan_timer, 0);
+    }
+}
+
+static struct node_job *new_job(struct rp_node *node, struct rp_compact_request *request)
+{
+    struct node_job *job = rp_allocate_zeroed(node->ports.alloc, sizeof *job);
+    if (job == NULL) {
+        return NULL;
+    }
+    job->compaction = node->compaction;
+    job->request = request;
+    job->created_at = node_wall_time(node);
+    job->output = (struct rp_flush_request){
+        .done = on_output,
+        .context = job,
+        .path = request->path,
+        .database = request->database,
+        .measurement = request->measurement,
+        .partition_time = request->partition_time,
+        .size_bytes = request->size_bytes,
+        .read = read_output,
+    };
+    rp_buffer_init(&job->name, node->ports.alloc, RP_FRAME_LENGTH_MAX);
+    node_call_init(&job->call, node, on_note_staged, job);
+    node_timer_init(&job->retry_timer, on_retry, job);
+    return job;
+}
+
+static int begin_job(struct rp_node *node, struct node_job *job)
+{
+    struct rp_compact_request *request = job->request;
+    int error = rp_completion_name(request->job_id, &job->name);
+    if (error == 0 && rp_compaction_progress(node->compaction->watcher, request->job_id) !=
+                          RP_COMPACTION_UNKNOWN) {
+        error = RP_ERR_BUSY;
+    }
+    if (error == 0) {
+        error = node_flush_check(node, &job->output);
+    }
+    memcpy(request->sha256, job->output.sha256, RP_SHA256_HEX);
+    return error;
+}
+
+void rp_node_compact(struct rp_node *node, struct rp_compact_request *request)
+{
+    bool is_able = node->phase == NODE_RUNNING && has_watcher(node);
+    struct node_job *job = is_able ? new_job(node, request) : NULL;
+    int error = job == NULL ? RP_ERR_NOMEM : begin_job(node, job);
+    if (!is_able) {
+        error = node->phase == NODE_RUNNING ? RP_ERR_UNSUPPORTED : RP_ERR_STOPPED;
+    }
+    if (error != 0) {
+        if (job != NULL) {
+            rp_buffer_clear(&job->name);
+            rp_release(node->ports.alloc, job);
+        }
+        request->done(request, error);
+        return;
+    }
+    job->next = node->compaction->jobs;
+    node->compaction->jobs = job;
+    note_state(job, RP_COMPLETION_WRITING_OUTPUT);
+}
+
+/* behaviour.md 13.4, priority 49: one last pass, within the reference's 10 s or our own drain. */
+rp_time_ns node_compact_stop(struct rp_node *node)
+{
+    struct node_compaction *compaction = node->compaction;
+    if (!has_watcher(node)) {
+        return 0;
+    }
+    bool is_reference = rp_compaction_removes_sources(compaction->watcher);
+    bool has_jobs = rp_compaction_open_count(compaction->watcher) > 0;
+    rp_time_ns drain_ns = is_reference ? RP_COMPACTION_DRAIN_NS : RP_REGISTRAR_DRAIN_NS;
+    compaction->is_stopping = true;
+    compaction->stop_deadline_ns = has_jobs ? node_now(node) + drain_ns : 0;
+    rp_compaction_stop(compaction->watcher, compaction->stop_deadline_ns);
+    node_disarm(node, &compaction->scan_timer);
+    node_call_cancel(&compaction->scan_call);
+    if (has_jobs) {
+        rp_compaction_look(compaction->watcher, node_now(node), node->manifest,
+                           is_manifest_current(node));
+        pump(compaction);
+    }
+    return has_jobs ? drain_ns : 0;
+}
+
+/* The last pass is over when nothing that it proposed is unanswered. */
+bool node_compact_is_stopped(const struct rp_node *node)
+{
+    const struct node_compaction *compaction = node->compaction;
+    return !has_watcher(node) || compaction->proposal_count == 0 ||
+           node_now(node) >= compaction->stop_deadline_ns;
+}
+
+bool node_compact_is_idle(const struct rp_node *node)
+{
+    const struct node_compaction *compaction = node->compaction;
+    if (!has_watcher(node)) {
+        return true;
+    }
+    return compaction->jobs == NULL && !compaction->is_scanning && compaction->removal_count == 0 &&
+           rp_compaction_open_count(compaction->watcher) == 0;
+}
+
+/* Whoever still waits is told; notes stay on the disk for the next life. */
+void node_compact_cancel(struct rp_node *node)
+{
+    struct node_compaction *compaction = node->compaction;
+    node_disarm(node, &compaction->look_timer);
+    for (struct node_job *job = compaction->jobs, *next; job != NULL; job = next) {
+        next = job->next;
+        if (job->call.is_in_flight) {
+            node_call_cancel(&job->call);
+        } else if (!job->is_storing) {
+            finish(job, RP_ERR_STOPPED);
+        }
+    }
+}
+
+int node_compact_init(struct rp_node *node)
+{
+    struct node_compaction *compaction = rp_allocate_zeroed(node->ports.alloc, sizeof *compaction);
+    if (compaction == NULL) {
+        return RP_ERR_NOMEM;
+    }
+    node->compaction = compaction;
+    compaction->node = node;
+    node_timer_init(&compaction->look_timer, on_look, compaction);
+    node_timer_init(&compaction->scan_timer, on_scan_timer, compaction);
+    node_call_init(&compaction->scan_call, node, on_scan_listed, compaction);
+    rp_buffer_init(&compaction->scan_cursor, node->ports.alloc, RP_FRAME_LENGTH_MAX);
+    rp_buffer_init(&compaction->scan_text, node->ports.alloc, RP_COMPLETION_BYTES_MAX);
+    int error =
+        rp_compaction_new(node->traits, node->ports.alloc, node_id(node), &compaction->watcher);
+    return error == RP_ERR_UNSUPPORTED ? 0 : error;
+}
+
+void node_compact_clear(struct rp_node *node)
+{
+    struct node_compaction *compaction = node->compaction;
+    if (compaction == NULL) {
+        return;
+    }
+    while (compaction->jobs != NULL) {
+        finish(compaction->jobs, RP_ERR_STOPPED);
+    }
+    node_disarm(node, &compaction->look_timer);
+    node_disarm(node, &compaction->scan_timer);
+    rp_compaction_free(compaction->watcher);
+    rp_buffer_clear(&compaction->scan_cursor);
+    rp_buffer_clear(&compaction->scan_text);
+    rp_release(node->ports.alloc, compaction);
+}
