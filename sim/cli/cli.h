@@ -33,11 +33,13 @@ int cli_run(int argc, char **argv);
 int cli_list(int argc, char **argv);
 int cli_describe(int argc, char **argv);
 int cli_matrix(int argc, char **argv);
+int cli_fuzz(int argc, char **argv);
 
 extern const char cli_help_run[];
 extern const char cli_help_list[];
 extern const char cli_help_describe[];
 extern const char cli_help_matrix[];
+extern const char cli_help_fuzz[];
 
 /* ---- Errors and words ------------------------------------------------------------------------ */
 
