@@ -122,6 +122,21 @@ bool node_authenticate(struct rp_node *node, const struct rp_auth_tuple *tuple, 
     return is_authentic;
 }
 
+int node_sign(struct rp_node *node, enum rp_auth_kind kind, char nonce[RP_NONCE_HEX],
+              int64_t *timestamp, char mac[RP_SHA256_HEX])
+{
+    node_nonce(node, nonce);
+    *timestamp = node_wall_s(node);
+    struct rp_auth_tuple tuple = {
+        .kind = kind,
+        .nonce = rp_view_make(nonce, RP_NONCE_HEX),
+        .node_id = node_id(node),
+        .cluster = node_cluster(node),
+        .timestamp = *timestamp,
+    };
+    return rp_auth_sign(node->auth, &tuple, mac);
+}
+
 int node_encode(struct rp_node *node, const struct rp_message *message, struct rp_view *frame_out)
 {
     rp_buffer_reset(&node->frame);

@@ -1,6 +1,6 @@
 #include "protocol/node_internal.h"
 
-/* Heartbeats to every peer, health checks, and leave notices (behaviour.md 9.3, 9.4, 5.3). */
+/* Heartbeats to every peer, and health checks (behaviour.md 9.3, 9.4). */
 
 struct heartbeat_target {
     struct rp_node *node;
@@ -9,21 +9,6 @@ struct heartbeat_target {
     bool is_greeting;
     uint8_t bytes[]; /* id, then address */
 };
-
-static int sign(struct rp_node *node, enum rp_auth_kind kind, char nonce[RP_NONCE_HEX],
-                int64_t *timestamp, char mac[RP_SHA256_HEX])
-{
-    node_nonce(node, nonce);
-    *timestamp = node_wall_s(node);
-    struct rp_auth_tuple tuple = {
-        .kind = kind,
-        .nonce = rp_view_make(nonce, RP_NONCE_HEX),
-        .node_id = node_id(node),
-        .cluster = node_cluster(node),
-        .timestamp = *timestamp,
-    };
-    return rp_auth_sign(node->auth, &tuple, mac);
-}
 
 static void let_go_target(void *owner)
 {
@@ -77,7 +62,8 @@ static int encode_heartbeat(struct rp_node *node, struct rp_view *frame_out)
     message.as.heartbeat.is_leader = status.is_leader;
     message.as.heartbeat.timestamp = node_wall_time(node);
     if (node->traits->heartbeat_auth == RP_HEARTBEAT_SIGNED) {
-        int error = sign(node, RP_AUTH_HEARTBEAT, nonce, &message.as.heartbeat.auth_timestamp, mac);
+        int error =
+            node_sign(node, RP_AUTH_HEARTBEAT, nonce, &message.as.heartbeat.auth_timestamp, mac);
         if (error != 0) {
             return error;
         }
@@ -158,40 +144,6 @@ void node_health_stop(struct rp_node *node)
     node_disarm(node, &node->health_timer);
 }
 
-/* ---- Leave ------------------------------------------------------------------------------------ */
-
-static void send_leave(struct rp_node *node, const struct rp_peer *peer)
-{
-    char nonce[RP_NONCE_HEX];
-    char mac[RP_SHA256_HEX];
-    struct rp_message message = {.type = RP_MSG_LEAVE_NOTIFY};
-    struct rp_leave_notify *leave = &message.as.leave_notify;
-    leave->node_id = node_id(node);
-    leave->reason = rp_view_text("shutdown");
-    if (sign(node, RP_AUTH_LEAVE, nonce, &leave->auth_timestamp, mac) != 0) {
-        return;
-    }
-    leave->auth_nonce = rp_view_make(nonce, RP_NONCE_HEX);
-    leave->auth_hmac = rp_view_make(mac, RP_SHA256_HEX);
-    struct node_exchange_spec spec = {.address = peer->address,
-                                      .dial_timeout_ns = RP_LEAVE_TIMEOUT_NS};
-    if (node_encode(node, &message, &spec.frame) == 0) {
-        rp_ignore(node_exchange_begin(node, &spec, NULL));
-    }
-}
-
-/* behaviour.md 5.3: to every known peer at once, those left out that answer no
- * dial: the stop waits a moment for the notices. */
-void node_leave_broadcast(struct rp_node *node)
-{
-    size_t cursor = 0;
-    for (const struct rp_peer *peer; (peer = rp_peers_next(node->peers, &cursor)) != NULL;) {
-        if (!peer->is_self && peer->is_reached && peer->address.length_bytes != 0) {
-            send_leave(node, peer);
-        }
-    }
-}
-
 /* ---- Received --------------------------------------------------------------------------------- */
 
 static bool heartbeat_is_authentic(struct rp_node *node, const struct rp_heartbeat *heartbeat)
@@ -221,29 +173,6 @@ void node_heartbeat_received(struct node_inbound *inbound, const struct rp_heart
         node_inbound_answer(inbound, &message);
     }
     node_inbound_end(inbound);
-}
-
-/* design.md, membership: a leave is news about health, never a reason to change the configuration
- * here; that is what trait leave_rule says of the older releases. A leave that was signed before the
- * registered life joined is about a life that is gone. */
-void node_leave_received(struct rp_node *node, const struct rp_leave_notify *leave)
-{
-    struct rp_auth_tuple tuple = {
-        .kind = RP_AUTH_LEAVE,
-        .nonce = leave->auth_nonce,
-        .node_id = leave->node_id,
-        .cluster = node_cluster(node),
-        .timestamp = leave->auth_timestamp,
-    };
-    if (!node_authenticate(node, &tuple, leave->auth_hmac) ||
-        rp_peers_is_former_life(node->peers, leave->node_id, leave->auth_timestamp)) {
-        return;
-    }
-    const struct rp_peer *peer = rp_peers_get(node->peers, leave->node_id);
-    if (peer != NULL && peer->raft_id != 0) {
-        node->ports.consensus.departed(node->ports.consensus.state, peer->raft_id);
-    }
-    (void)rp_peers_heartbeat(node->peers, leave->node_id, rp_view_text("leaving"), node_now(node));
 }
 
 void node_peer_changed(void *context, const struct rp_peer *peer, enum rp_peer_change change)

@@ -3,13 +3,14 @@
  *   node.c        birth, death, inspection         node_link.c      connections
  *   node_start.c  start, discovery timer           node_exchange.c  one-shot requests
  *   node_stop.c   ordered stop                     node_call.c      store and consensus calls
- *   node_join.c   join, both sides                 node_health.c    heartbeats, checks, leave
+ *   node_join.c   join, both sides                 node_health.c    heartbeats, checks
  *   node_peer.c   inbound connections              node_serve.c     fetches that we answer
  *   node_pull.c   the puller's ports               node_present.c   is a file here, and intact?
  *   node_try.c    one try at one peer              node_transfer.c  its bytes from the network
  *   node_prefix.c a stored prefix                  sink*.c          where a pull's bytes go
  *   node_walk.c   catch-up and rescans             node_apply.c     what the log says
- *   node_pages.c  what the walk goes through        node_delete.c    copies of deleted files
+ *   node_pages.c  what the walk goes through       node_delete.c    copies of deleted files
+ *   node_leave.c  leave notices
  *   node_propose.c proposals and forwarding        node_flush.c     flush path and registrar
  *   node_compact.c compaction and its watcher      node_sweep.c     deletions slept through
  */
@@ -228,6 +229,9 @@ void node_log(struct rp_node *node, enum rp_log_level level, const char *text);
  * `kind_text` is constant. */
 bool node_authenticate(struct rp_node *node, const struct rp_auth_tuple *tuple, struct rp_view mac);
 
+/* A fresh nonce, the time, and the MAC of a message of the join family. Errors: as rp_auth_sign. */
+RP_MUST_USE int node_sign(struct rp_node *node, enum rp_auth_kind kind, char nonce[RP_NONCE_HEX],
+                          int64_t *timestamp, char mac[RP_SHA256_HEX]);
 /* Encodes into node->frame and lends the bytes. Errors: as rp_message_encode. */
 RP_MUST_USE int node_encode(struct rp_node *node, const struct rp_message *message,
                             struct rp_view *frame_out);
@@ -251,10 +255,12 @@ void node_join_cancel(struct node_join *join);
 void node_health_start(struct rp_node *node);
 void node_health_greet(struct rp_node *node);
 void node_health_stop(struct rp_node *node);
-void node_leave_broadcast(struct rp_node *node);
 void node_heartbeat_received(struct node_inbound *inbound, const struct rp_heartbeat *heartbeat);
-void node_leave_received(struct rp_node *node, const struct rp_leave_notify *leave);
 void node_peer_changed(void *context, const struct rp_peer *peer, enum rp_peer_change change);
+
+/* node_leave.c */
+void node_leave_broadcast(struct rp_node *node, bool is_to_reached_only);
+void node_leave_received(struct rp_node *node, const struct rp_leave_notify *leave);
 
 /* node_peer.c */
 void node_peer_accept(struct rp_node *node, rp_conn conn);

@@ -112,7 +112,7 @@ static void end_service(struct rp_node *node)
     node_health_stop(node);
     node_exchange_cancel_all(node);
     node->join_exchange = NULL;
-    node_leave_broadcast(node);
+    node_leave_broadcast(node, true);
     node_disarm(node, &node->discovery_timer);
     node->ports.net.listen_stop(node->ports.net.state);
     node_peer_end_all(node);
