@@ -14,7 +14,7 @@ return {
     local writer, reader = c:node("writer-1"), c:node("reader-1")
     local path = c:flush{ files = 1 }[1]
     c:settle("1m")
-    reader:stop{}
+    reader:kill{} -- no goodbye: it stays a member
     reader:corrupt(path, { kind = "truncate" })
     reader:start{}
     c.net:refuse(writer)
