@@ -14,6 +14,7 @@ return {
     local writer, reader = c:node("writer-1"), c:node("reader-1")
     local path = c:flush{ files = 1 }[1]
     c:settle("1m")
+    c:wait(function() return reader:has(path) end, "1m", "the reader never had the file")
     reader:kill{} -- no goodbye: it stays a member
     reader:corrupt(path, { kind = "truncate" })
     reader:start{}
