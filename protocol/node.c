@@ -249,6 +249,16 @@ static int init_parts(struct rp_node *node)
     return error == 0 ? node_walk_init(node) : error;
 }
 
+/* behaviour.md 11, Startup: without a walk the gate would never open. */
+static void open_useless_gate(struct rp_node *node)
+{
+    if (node->config.is_query_gate_on_catchup && !node->config.is_replication_catchup_enabled) {
+        node->config.is_query_gate_on_catchup = false;
+        node_log(node, RP_LOG_WARN,
+                 "query gate switched off: it needs catch-up, which is disabled");
+    }
+}
+
 static int init_node(struct rp_node *node, const struct rp_node_options *options)
 {
     node->release = options->release;
@@ -267,6 +277,8 @@ static int init_node(struct rp_node *node, const struct rp_node_options *options
     if (error != 0 || node->phase == NODE_STANDALONE) {
         return error;
     }
+    rp_query_gate_init(&node->query_gate);
+    open_useless_gate(node);
     return init_parts(node);
 }
 
@@ -383,6 +395,7 @@ void rp_node_inspect(struct rp_node *node, struct rp_node_inspection *inspection
     inspection_out->has_leader = status.has_leader;
     inspection_out->is_joined = node->is_joined;
     inspection_out->is_idle = rp_node_is_idle(node);
+    inspection_out->query_refused_count = node->query_gate.refused_count;
     inspection_out->is_missing_any = rp_puller_is_missing_any(node->puller);
     inspection_out->connection_count = node->link_count;
     inspection_out->request_count = node->call_count;

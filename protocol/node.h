@@ -148,9 +148,10 @@ struct rp_node_inspection {
     /* Nothing queued, active, in flight or awaited: at rest (invariants.md, quiescence). Health
      * checks, heartbeats, discovery and an unneeded rescan do not count. */
     bool is_idle;
-    bool is_missing_any;     /* a rescan is pending because something is missing */
-    size_t connection_count; /* both directions */
-    size_t request_count;    /* store and consensus calls in flight */
+    uint64_t query_refused_count; /* by the gate, in this life */
+    bool is_missing_any;          /* a rescan is pending because something is missing */
+    size_t connection_count;      /* both directions */
+    size_t request_count;         /* store and consensus calls in flight */
     size_t peer_count;
     size_t nonce_count;
     uint64_t deletes_dropped_count; /* local deletions that a full queue refused */

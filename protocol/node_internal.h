@@ -31,6 +31,7 @@
 #include "protocol/panic.h"
 #include "protocol/peers.h"
 #include "protocol/presence.h"
+#include "protocol/query_gate.h"
 #include "protocol/table.h"
 
 enum node_phase { NODE_NEW, NODE_STANDALONE, NODE_RUNNING, NODE_STOPPING, NODE_STOPPED };
@@ -149,6 +150,7 @@ struct rp_node {
     /* node_walk.c */
     struct rp_catchup *catchup;
     struct rp_timer catchup_timer;
+    struct rp_query_gate query_gate;
     struct node_consensus_call barrier_call;
     const struct rp_file_entry **page; /* scratch, RP_WALK_PAGE_MAX */
     struct node_page_list page_list;

@@ -224,6 +224,9 @@ struct rp_query_answer rp_node_query(struct rp_node *node, struct rp_view prefix
     }
     if (node->config.is_query_gate_on_catchup && !rp_node_is_ready(node)) {
         answer.is_gated = true;
+        if (rp_query_gate_refuse(&node->query_gate, node_now(node))) {
+            node_log(node, RP_LOG_WARN, "query refused: catch-up in progress");
+        }
         return answer;
     }
     struct rp_view cursor = rp_view_make(NULL, 0);
