@@ -119,6 +119,7 @@ static void life_clear(struct check_pod *pod)
 {
     check_pull_clear(pod);
     check_wait_clear(pod);
+    check_entry_clear(pod);
 }
 
 static void pod_free(struct check_pod *pod)
@@ -172,6 +173,7 @@ static void life_init(struct check_pod *pod)
     memset(&pod->life, 0, sizeof pod->life);
     rp_table_init(&pod->life.paths, pod->checks->alloc);
     rp_table_init(&pod->life.serves, pod->checks->alloc);
+    rp_table_init(&pod->life.unsettled, pod->checks->alloc);
 }
 
 struct check_pod *check_pod_of(struct sim_checks *checks, struct sim_pod *pod)
@@ -217,6 +219,7 @@ void sim_checks_life_ends(struct sim_checks *checks, struct sim_pod *pod, bool i
     }
     life_clear(watch);
     watch->life.is_open = false;
+    watch->was_killed = is_crash;
 }
 
 /* ---- What is heard ---------------------------------------------------------------------------- */
@@ -226,8 +229,10 @@ void sim_checks_observe(struct sim_checks *checks, struct sim_pod *pod,
 {
     /* In this order: that of the end knows of stops, that of the pulls ends what others look at. */
     static void (*const OBSERVERS[])(struct check_pod * pod, const struct rp_observation *seen) = {
-        check_end_observe,  check_manifest_observe, check_store_observe, check_stop_observe,
-        check_wait_observe, check_pull_observe,     check_wire_observe,
+        check_end_observe,   check_manifest_observe, check_entry_observe, check_walk_observe,
+        check_store_observe, check_stop_observe,     check_wait_observe,  check_transfer_observe,
+        check_crash_observe, check_pull_observe,     check_queue_observe, check_wire_observe,
+        check_auth_observe,
     };
     struct check_pod *watch = check_pod_of(checks, pod);
     for (size_t row = 0; row < sizeof OBSERVERS / sizeof OBSERVERS[0]; row += 1) {

@@ -222,7 +222,7 @@ static bool pulls(const struct check_pod *pod)
     return config == NULL || config->is_replication_enabled;
 }
 
-static void check_pod_rest(struct check_pod *pod, bool is_quiet)
+static void check_pod_rest(struct check_pod *pod, bool is_quiet, uint64_t *budget)
 {
     struct rp_node *node = sim_pod_node(pod->pod);
     if (node == NULL || rp_node_manifest(node) == NULL || !pulls(pod)) {
@@ -232,12 +232,17 @@ static void check_pod_rest(struct check_pod *pod, bool is_quiet)
     rp_node_inspect(node, &inspection);
     check_log(pod, &inspection);
     check_delete_rest(pod);
+    check_crash_rest(pod);
+    check_walk_rest(pod);
+    check_auth_rest(pod);
+    check_entry_rest(pod, budget);
     if (check_missing(pod) == 0 && !inspection.is_ready) {
         check_violate(pod, SIM_PROP_BECOMES_READY, "rest/not-ready",
                       "the node holds every file and does not report ready");
     }
     if (inspection.is_idle) {
         check_pull_rest(pod, &inspection);
+        check_queue_rest(pod, &inspection);
         check_leaks(pod, &inspection);
     } else if (!is_quiet) {
         check_violate(pod, SIM_PROP_CONVERGES, "rest/not-idle",
@@ -248,10 +253,11 @@ static void check_pod_rest(struct check_pod *pod, bool is_quiet)
 void sim_checks_rest(struct sim_checks *checks, enum sim_rest rest, bool is_quiet)
 {
     (void)rest; /* what a restart changes shows in the lives */
+    uint64_t budget = CHECK_ENTRY_BUDGET;
     for (size_t index = 0; index < sim_world_pod_count(checks->world); index += 1) {
         struct sim_pod *pod = sim_world_pod_at(checks->world, index);
         if (is_at_work(pod)) {
-            check_pod_rest(check_pod_of(checks, pod), is_quiet);
+            check_pod_rest(check_pod_of(checks, pod), is_quiet, &budget);
         }
     }
     check_manifest_rest(checks);

@@ -6,6 +6,12 @@
  *   check_delete.c    what goes from disks, and what must
  *   check_stop.c      what cancelled work may not do any more
  *   check_wait.c      limits of waits
+ *   check_transfer.c  bytes and codes of single fetches
+ *   check_queue.c     the queue and its workers
+ *   check_crash.c     what crashes take, and crashes of the node's own making
+ *   check_entry.c     entries, callbacks, refusals, snapshots
+ *   check_walk.c      the walk
+ *   check_auth.c      what only accepted requests may cause
  *   check_manifest.c  applied log, leaders, registration, readiness
  *   check_wire.c      accepted requests
  *   check_end.c       at rest, stops, and at the end
@@ -25,6 +31,8 @@
 /* Digests remembered by log index, and leaders by term: rings, so memory is bounded. */
 #define CHECK_INDEX_RING 16384u
 #define CHECK_TERM_RING  1024u
+/* Entries of manifests looked at in one check at rest. */
+#define CHECK_ENTRY_BUDGET UINT64_C(100000)
 
 /* ---- One pod ---------------------------------------------------------------------------------- */
 
@@ -39,6 +47,12 @@ struct check_pull {
     size_t dialed_max;
     rp_time_ns began_ns, try_ended_ns;
     rp_time_ns dialed_ns; /* of the try under way, by check_clock */
+    /* check_transfer.c: of the try under way, and where the last one left off */
+    uint64_t size_bytes, offset_bytes, end_bytes;
+    bool has_ack, is_ack_ok, has_tried;
+    uint64_t ack_bytes;
+    uint32_t ack_code; /* enum rp_ack_code */
+    bool is_published; /* check_crash.c: the rename was reported as done */
     bool has_mismatch;    /* in this attempt */
     bool is_verified;     /* its last try ended well */
 };
@@ -46,6 +60,9 @@ struct check_pull {
 /* A path that an announcement was accepted for, while anything of it is open. */
 struct check_path {
     uint64_t owed_count; /* accepted announcements without an outcome */
+    /* check_queue.c: when the one that waits was accepted, how many pulls had begun, how many
+     * waited before it */
+    uint64_t begun_before, waiting_before;
     struct check_pull *pulls;
     bool is_publishing;
     char publish_sha256[RP_SHA256_HEX];
@@ -56,6 +73,7 @@ struct check_path {
 /* Content that was changed behind the node's back. */
 struct check_damage {
     rp_time_ns at_ns;
+    bool is_by_crash; /* between two lives, the first of which was killed */
     size_t path_bytes;
     uint8_t path[];
 };
@@ -64,6 +82,7 @@ struct check_damage {
 struct check_serve {
     uint64_t number;
     rp_time_ns began_ns; /* by check_clock */
+    uint64_t tail_bytes;
 };
 
 /* Waits of which one at a time is under way, or a few. Times by check_clock. */
@@ -76,6 +95,12 @@ struct check_waits {
         uint64_t request; /* 0: empty */
         rp_time_ns began_ns;
     } proposals[CHECK_PROPOSAL_RING];
+};
+
+/* A path whose last callback did not agree with the manifest: a later one of the same command must. */
+struct check_unsettled {
+    size_t path_bytes;
+    uint8_t path[];
 };
 
 /* What is known of the present life. */
@@ -92,6 +117,22 @@ struct check_life {
     bool has_barrier, is_walking, is_walked, is_ready, was_leader;
     bool has_registered; /* since the last apply */
     uint64_t registered_low, registered_high;
+    /* check_entry.c: since the last command or snapshot, and how it left the manifest */
+    struct rp_digest digest;
+    bool has_digest;
+    uint64_t refused_count, callback_index, callback_count;
+    size_t file_count, registered_count, deleted_count;
+    uint64_t last_callback;    /* a hash of it */
+    struct rp_table unsettled; /* -> owned check_unsettled */
+    /* check_walk.c */
+    bool has_walk, has_walk_end;
+    uint64_t walk_entries, walk_announced, walk_deleted;
+    /* check_queue.c */
+    uint64_t begun_count, active_count, waiting_count;
+    rp_time_ns idle_since_ns; /* by check_clock; 0: no worker idles in vain */
+    /* check_auth.c */
+    uint64_t accepted_count, refused_requests, fetch_accepted_count, serve_begun_count;
+    rp_time_ns heartbeat_accepted_ns;
     /* check_wait.c */
     struct rp_table serves; /* -> owned check_serve */
     struct check_waits waits;
@@ -109,6 +150,7 @@ struct check_pod {
     struct sim_pod *pod;
     struct check_life life;
     struct rp_table damages; /* -> owned check_damage */
+    bool was_killed;         /* the last life that ended */
 };
 
 /* ---- All -------------------------------------------------------------------------------------- */
@@ -151,6 +193,8 @@ struct sim_checks {
     struct check_digest *digests; /* owned ring, made with the first use */
     struct check_term terms[CHECK_TERM_RING];
     struct rp_table flushes; /* path -> owned check_flush */
+    bool has_surveyed; /* check_entry.c: the manifest that was looked at last */
+    struct rp_digest surveyed;
     struct check_tuples tuples, tuples_before;
     rp_time_ns tuples_since_ns;
 };
@@ -222,6 +266,40 @@ void check_manifest_observe(struct check_pod *pod, const struct rp_observation *
 void check_manifest_rest(struct sim_checks *checks);
 void check_flush_crashed(struct check_pod *pod);
 void check_flush_clear(struct sim_checks *checks);
+
+/* ---- check_entry.c ---------------------------------------------------------------------------- */
+
+void check_entry_observe(struct check_pod *pod, const struct rp_observation *seen);
+/* Looks at whole manifests while the budget, of entries, lasts. */
+void check_entry_rest(struct check_pod *pod, uint64_t *budget);
+void check_entry_clear(struct check_pod *pod);
+
+/* ---- check_walk.c ----------------------------------------------------------------------------- */
+
+void check_walk_observe(struct check_pod *pod, const struct rp_observation *seen);
+void check_walk_rest(struct check_pod *pod);
+
+/* ---- check_transfer.c ------------------------------------------------------------------------- */
+
+void check_transfer_observe(struct check_pod *pod, const struct rp_observation *seen);
+
+/* ---- check_queue.c ---------------------------------------------------------------------------- */
+
+/* Before and after check_pull.c took the observation in. */
+void check_queue_accepted(struct check_pod *pod, struct check_path *record);
+void check_queue_begins(struct check_pod *pod, struct check_path *record);
+void check_queue_observe(struct check_pod *pod, const struct rp_observation *seen);
+void check_queue_rest(struct check_pod *pod, const struct rp_node_inspection *inspection);
+
+/* ---- check_crash.c ---------------------------------------------------------------------------- */
+
+void check_crash_observe(struct check_pod *pod, const struct rp_observation *seen);
+void check_crash_rest(struct check_pod *pod);
+
+/* ---- check_auth.c ----------------------------------------------------------------------------- */
+
+void check_auth_observe(struct check_pod *pod, const struct rp_observation *seen);
+void check_auth_rest(struct check_pod *pod);
 
 /* ---- check_wire.c ----------------------------------------------------------------------------- */
 

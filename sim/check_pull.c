@@ -58,6 +58,7 @@ void check_pull_clear(struct check_pod *pod)
     }
     rp_table_clear(&pod->life.paths);
     pod->life.owed_count = 0;
+    pod->life.active_count = pod->life.waiting_count = 0;
 }
 
 static bool is_version(const struct check_pull *pull, const struct rp_observation *seen)
@@ -84,6 +85,21 @@ static struct check_pull *pull_of_path(struct check_pod *pod, struct rp_view pat
     return pull == NULL || pull->next != NULL ? NULL : pull;
 }
 
+/* How many of the path wait in the queue: a successor of a pull under way does not. */
+static uint64_t waiting_of(const struct check_path *record)
+{
+    return record->pulls == NULL ? record->owed_count : 0;
+}
+
+static void recount(struct check_pod *pod, struct check_path *record, uint64_t waited)
+{
+    uint64_t waiting = waiting_of(record);
+    if (waited == 0 && waiting != 0) {
+        check_queue_accepted(pod, record);
+    }
+    pod->life.waiting_count += waiting - waited;
+}
+
 /* ---- Announcements and outcomes --------------------------------------------------------------- */
 
 static void on_announced(struct check_pod *pod, const struct rp_observation *seen)
@@ -95,8 +111,11 @@ static void on_announced(struct check_pod *pod, const struct rp_observation *see
     }
     pod->life.announced[seen->value] += 1;
     if (seen->value == RP_ANNOUNCE_QUEUED || seen->value == RP_ANNOUNCE_REPLACED) {
-        path_open(pod, seen->path)->owed_count += 1;
+        struct check_path *record = path_open(pod, seen->path);
+        uint64_t waited = waiting_of(record);
+        record->owed_count += 1;
         pod->life.owed_count += 1;
+        recount(pod, record, waited);
     }
 }
 
@@ -119,8 +138,16 @@ static void on_pull_begin(struct check_pod *pod, const struct rp_observation *se
         memcpy(pull->sha256, seen->sha256.bytes, RP_SHA256_HEX);
     }
     pull->began_ns = check_now(pod->checks);
+    pull->size_bytes = seen->size_bytes < 0 ? 0 : (uint64_t)seen->size_bytes;
+    uint64_t waited = waiting_of(record);
+    if (waited != 0) {
+        check_queue_begins(pod, record);
+    }
     pull->next = record->pulls;
     record->pulls = pull;
+    pod->life.begun_count += 1;
+    pod->life.active_count += 1;
+    recount(pod, record, waited);
 }
 
 static void pull_unlink(struct check_pod *pod, struct check_path *record, struct check_pull *pull)
@@ -130,6 +157,7 @@ static void pull_unlink(struct check_pod *pod, struct check_path *record, struct
         link = &(*link)->next;
     }
     *link = pull->next;
+    pod->life.active_count -= 1;
     pull_free(pod, pull);
 }
 
@@ -165,6 +193,7 @@ static void on_pull_end(struct check_pod *pod, const struct rp_observation *seen
     }
     check_attempts_used(pod, seen);
     struct check_path *record = check_path_find(pod, seen->path);
+    uint64_t waited = record == NULL ? 0 : waiting_of(record);
     if (record == NULL || record->owed_count == 0) {
         check_violate(pod, SIM_PROP_OUTCOME_ACCOUNTING, "pull-end/not-owed",
                       "%.*s gets an outcome that no announcement is owed", CHECK_TEXT(seen->path));
@@ -179,6 +208,7 @@ static void on_pull_end(struct check_pod *pod, const struct rp_observation *seen
     if (pull != NULL && seen->value2 > 0) {
         pull_unlink(pod, record, pull);
     }
+    recount(pod, record, waited);
     path_close_if_bare(pod, record);
 }
 

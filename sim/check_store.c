@@ -21,6 +21,7 @@ void check_store_damaged(struct check_pod *pod, struct rp_view path)
         check_put(&pod->damages, rp_view_make(damage->path, path.length_bytes), damage);
     }
     damage->at_ns = check_now(pod->checks);
+    damage->is_by_crash = !pod->life.is_open && pod->was_killed;
 }
 
 bool check_store_is_exempt(const struct check_pod *pod, struct rp_view path)

@@ -125,6 +125,9 @@ static void on_serve_begin(struct check_pod *pod, const struct rp_observation *s
     struct check_serve *serve = check_allocate(pod->checks, sizeof *serve);
     serve->number = seen->value2;
     serve->began_ns = check_clock(pod);
+    serve->tail_bytes = (uint64_t)seen->size_bytes > seen->value && seen->size_bytes > 0
+                            ? (uint64_t)seen->size_bytes - seen->value
+                            : 0;
     check_put(&pod->life.serves, number_key(&serve->number), serve);
 }
 
@@ -136,7 +139,14 @@ static void on_serve_end(struct check_pod *pod, const struct rp_observation *see
         return; /* it ended before its ok ack */
     }
     rp_time_ns took_ns = since(pod, serve->began_ns);
+    uint64_t tail_bytes = serve->tail_bytes;
     rp_release(pod->checks->alloc, serve);
+    if (seen->value > tail_bytes) {
+        check_violate(pod, SIM_PROP_EXACT_STREAM, "serve-end/beyond",
+                      "%llu bytes of %.*s were sent, announced were %llu",
+                      (unsigned long long)seen->value, CHECK_TEXT(seen->path),
+                      (unsigned long long)tail_bytes);
+    }
     rp_time_ns body_ns = serve_timeout(pod);
     check_not_longer(pod, "serve", "a transfer that is served", took_ns,
                      RP_SERVE_ACK_TIMEOUT_NS + body_ns);

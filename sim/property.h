@@ -15,6 +15,8 @@ struct sim_world;
       "a final name appears in one step, after all bytes came and the whole hash was compared")    \
     X(SIM_PROP_SERVE_MANIFEST_ONLY, "serve-manifest-only",                                         \
       "body bytes are sent only for a path in the server's own manifest and visible in its store") \
+    X(SIM_PROP_EXACT_STREAM, "exact-stream",                                                       \
+      "a body is the announced tail of its file, neither more nor less, on both sides")            \
     X(SIM_PROP_PUBLISH_CURRENT, "publish-current",                                                 \
       "what is published is the version that the manifest holds at that moment")                   \
     X(SIM_PROP_NO_RESURRECTION, "no-resurrection",                                                 \
@@ -23,6 +25,19 @@ struct sim_world;
       "no node removes a file that its manifest holds and that has the right bytes")               \
     X(SIM_PROP_MANIFEST_AGREEMENT, "manifest-agreement",                                           \
       "at one applied index all manifests are equal, LSNs too")                                    \
+    X(SIM_PROP_APPLY_DETERMINISTIC, "apply-deterministic",                                         \
+      "a snapshot brings back the very state, and equal states have equal snapshots")              \
+    X(SIM_PROP_ALL_OR_NOTHING, "all-or-nothing",                                                   \
+      "a command or snapshot that is refused changes nothing")                                     \
+    X(SIM_PROP_MANIFEST_CLEAN, "manifest-clean",                                                   \
+      "every entry has an admissible path, a hash, a size and a creation time; refusals are "      \
+      "counted")                                                                                   \
+    X(SIM_PROP_INDEX_CONSISTENT, "index-consistent",                                               \
+      "order, count and index by database say what the entries say")                               \
+    X(SIM_PROP_CALLBACK_ORDER, "callback-order",                                                   \
+      "callbacks come in log order, once a change, and the last one agrees with the manifest")     \
+    X(SIM_PROP_WALK_COMPLETE, "walk-complete",                                                     \
+      "a life has one walk at most, and one that completes has visited every entry")               \
     X(SIM_PROP_SINGLE_FLIGHT, "single-flight", "at most one active pull for a node and path")      \
     X(SIM_PROP_OUTCOME_ACCOUNTING, "outcome-accounting",                                           \
       "every accepted announcement ends in exactly one outcome, and the counters say so")          \
@@ -32,16 +47,35 @@ struct sim_world;
       "after a cancellation nothing is dialled, sent or published by what was cancelled")          \
     X(SIM_PROP_QUERY_COMPLETE, "query-complete",                                                   \
       "a node that reports ready holds everything that its catch-up owes, intact")                 \
+    X(SIM_PROP_CRASH_DURABLE, "crash-durable",                                                     \
+      "what a crash took is noticed by the next life, and no failed sync counts as a pull")        \
+    X(SIM_PROP_MEMORY_SAFE, "memory-safe", "no node dies by its own hand")                         \
+    X(SIM_PROP_AUTH_BEFORE_EFFECT, "auth-before-effect",                                           \
+      "nothing is served that no accepted request asked for")                                      \
     X(SIM_PROP_NO_REPLAY, "no-replay",                                                             \
       "one signed tuple is accepted at most once in a server's life")                              \
     X(SIM_PROP_FRESHNESS_WINDOW, "freshness-window",                                               \
       "a timestamp is accepted only within 300 seconds of the server's wall clock")                \
+    X(SIM_PROP_ACK_CODE_FIXED, "ack-code-fixed",                                                   \
+      "a code of the fixed set decides alone what a refused fetch means")                          \
+    X(SIM_PROP_FAIL_CLOSED_START, "fail-closed-start",                                             \
+      "a node without a secret serves, pulls and joins nothing")                                   \
     X(SIM_PROP_RETRY_BUDGET, "retry-budget",                                                       \
       "dials of a pull stay within attempts times distinct candidates; self is never one")         \
+    X(SIM_PROP_TRANSFER_BUDGET, "transfer-budget",                                                 \
+      "no byte is fetched of a file that is here, twice, or beyond its size")                      \
+    X(SIM_PROP_BOUNDED_STATE, "bounded-state",                                                     \
+      "queues, nonces and peers stay within their computed bounds")                                \
+    X(SIM_PROP_USES_WORKERS, "uses-workers", "no worker idles while a file waits in the queue")    \
+    X(SIM_PROP_NO_STARVATION, "no-starvation",                                                     \
+      "a queued pull is overtaken by no more than a queue of later ones")                          \
     X(SIM_PROP_CONVERGES, "converges",                                                             \
       "every file with an honest holder reaches every node in bounded time")                       \
     X(SIM_PROP_BECOMES_READY, "becomes-ready", "a node that holds all it owes reports ready")      \
     X(SIM_PROP_STAYS_READY, "stays-ready", "once ready, a node stays ready until it stops")        \
+    X(SIM_PROP_WALK_ENDS, "walk-ends", "the walk of each life comes to its end")                   \
+    X(SIM_PROP_STAYS_AVAILABLE, "stays-available",                                                 \
+      "after refused input, honest heartbeats are accepted as before")                             \
     X(SIM_PROP_REGISTERS_ALL, "registers-all",                                                     \
       "every file flushed by a node that did not crash is in the manifest")                        \
     X(SIM_PROP_EVERY_WAIT_BOUNDED, "every-wait-bounded",                                           \
