@@ -198,7 +198,7 @@ void sim_checks_life_begins(struct sim_checks *checks, struct sim_pod *pod)
     struct check_pod *watch = check_pod_of(checks, pod);
     life_clear(watch);
     life_init(watch);
-    check_store_clear(watch);
+    check_store_life_begins(watch);
     watch->life.is_open = true;
     watch->life.commit_index = sim_truth_last_index(sim_world_truth(checks->world));
     const struct sim_store *store = sim_pod_store(pod);

@@ -1,4 +1,4 @@
-/* Crashes: crash-durable (those that happen to a node), memory-safe (those of its own making). */
+/* Crashes, and what they take: crash-durable. */
 #include "sim/check_internal.h"
 
 /* invariants.md, crash-durable: failed syncs count as failed pulls. */
@@ -28,10 +28,6 @@ void check_crash_observe(struct check_pod *pod, const struct rp_observation *see
     switch (seen->kind) {
     case RP_SEE_PUBLISHED: on_published(pod, seen); break;
     case RP_SEE_PULL_END: on_pull_end(pod, seen); break;
-    case RP_SEE_CRASHED:
-        check_violate(pod, SIM_PROP_MEMORY_SAFE, "crash", "the node's process dies: %.*s",
-                      CHECK_TEXT(seen->code));
-        break;
     default: break;
     }
 }
@@ -51,8 +47,8 @@ void check_crash_rest(struct check_pod *pod)
     while (walks(pod) && (damage = rp_table_next(&pod->damages, &cursor)) != NULL) {
         struct rp_view path = rp_view_make(damage->path, damage->path_bytes);
         const struct rp_file_entry *entry = check_entry(pod, path);
-        if (damage->is_by_crash && damage->at_ns <= sim_pod_life_began(pod->pod) &&
-            entry != NULL && !check_store_holds(pod, path, entry->sha256)) {
+        if (damage->is_by_crash && damage->is_earlier && entry != NULL &&
+            !check_store_holds(pod, path, entry->sha256)) {
             check_violate(pod, SIM_PROP_CRASH_DURABLE, "rest/not-noticed",
                           "%.*s was lost in the crash, and nobody has looked since",
                           CHECK_TEXT(path));

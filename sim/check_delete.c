@@ -27,7 +27,7 @@ void check_delete_vanished(struct check_pod *pod, struct rp_view path,
 static bool is_put_back(const struct check_pod *pod, const struct sim_truth_file *file)
 {
     const struct check_damage *damage = rp_table_get(&pod->damages, file->path);
-    return damage != NULL && damage->at_ns >= file->delete_ns;
+    return damage != NULL && damage->is_put && damage->at_ns >= file->delete_ns;
 }
 
 static void check_gone(struct check_pod *pod, const struct sim_truth_file *file)

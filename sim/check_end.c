@@ -234,6 +234,7 @@ static void check_pod_rest(struct check_pod *pod, bool is_quiet, uint64_t *budge
     check_delete_rest(pod);
     check_crash_rest(pod);
     check_walk_rest(pod);
+    check_wait_rest(pod);
     check_auth_rest(pod);
     check_entry_rest(pod, budget);
     if (check_missing(pod) == 0 && !inspection.is_ready) {

@@ -81,8 +81,7 @@ static void settle(struct check_pod *pod, struct rp_view path, bool is_settled)
         return;
     }
     if (rp_table_get(unsettled, path) == NULL) {
-        struct check_unsettled *one =
-            check_allocate(pod->checks, sizeof *one + path.length_bytes);
+        struct check_unsettled *one = check_allocate(pod->checks, sizeof *one + path.length_bytes);
         one->path_bytes = path.length_bytes;
         memcpy(one->path, path.bytes, path.length_bytes);
         check_put(unsettled, rp_view_make(one->path, one->path_bytes), one);
@@ -102,8 +101,9 @@ void check_entry_clear(struct check_pod *pod)
 static uint64_t hash_of(const struct rp_observation *seen)
 {
     uint64_t seed = seen->lsn * 2 + (seen->kind == RP_SEE_FILE_DELETED);
-    seed = XXH3_64bits_withSeed(seen->sha256.length_bytes == 0 ? "" : (const void *)seen->sha256.bytes,
-                                seen->sha256.length_bytes, seed);
+    seed =
+        XXH3_64bits_withSeed(seen->sha256.length_bytes == 0 ? "" : (const void *)seen->sha256.bytes,
+                             seen->sha256.length_bytes, seed);
     return XXH3_64bits_withSeed(seen->path.length_bytes == 0 ? "" : (const void *)seen->path.bytes,
                                 seen->path.length_bytes, seed);
 }
@@ -313,8 +313,8 @@ static bool is_brought_back(struct check_pod *pod, const struct rp_manifest *man
     struct rp_manifest_events events = {0};
     int error = rp_entry_pool_new(alloc, &pool);
     RP_ASSERT(error == 0);
-    error = rp_manifest_new(rp_release_traits(sim_pod_release(pod->pod)), alloc, pool, &events,
-                            &fresh);
+    error =
+        rp_manifest_new(rp_release_traits(sim_pod_release(pod->pod)), alloc, pool, &events, &fresh);
     RP_ASSERT(error == 0);
     error = rp_manifest_restore(fresh, snapshot, 0);
     struct rp_digest before = rp_manifest_digest(manifest);

@@ -8,7 +8,7 @@
  *   check_wait.c      limits of waits
  *   check_transfer.c  bytes and codes of single fetches
  *   check_queue.c     the queue and its workers
- *   check_crash.c     what crashes take, and crashes of the node's own making
+ *   check_crash.c     what crashes take
  *   check_entry.c     entries, callbacks, refusals, snapshots
  *   check_walk.c      the walk
  *   check_auth.c      what only accepted requests may cause
@@ -53,8 +53,8 @@ struct check_pull {
     uint64_t ack_bytes;
     uint32_t ack_code; /* enum rp_ack_code */
     bool is_published; /* check_crash.c: the rename was reported as done */
-    bool has_mismatch;    /* in this attempt */
-    bool is_verified;     /* its last try ended well */
+    bool has_mismatch; /* in this attempt */
+    bool is_verified;  /* its last try ended well */
 };
 
 /* A path that an announcement was accepted for, while anything of it is open. */
@@ -74,6 +74,8 @@ struct check_path {
 struct check_damage {
     rp_time_ns at_ns;
     bool is_by_crash; /* between two lives, the first of which was killed */
+    bool is_put;      /* a hand put the file there */
+    bool is_earlier;  /* before the present life began */
     size_t path_bytes;
     uint8_t path[];
 };
@@ -193,7 +195,7 @@ struct sim_checks {
     struct check_digest *digests; /* owned ring, made with the first use */
     struct check_term terms[CHECK_TERM_RING];
     struct rp_table flushes; /* path -> owned check_flush */
-    bool has_surveyed; /* check_entry.c: the manifest that was looked at last */
+    bool has_surveyed;       /* check_entry.c: the manifest that was looked at last */
     struct rp_digest surveyed;
     struct check_tuples tuples, tuples_before;
     rp_time_ns tuples_since_ns;
@@ -235,6 +237,7 @@ void check_store_observe(struct check_pod *pod, const struct rp_observation *see
 void check_store_visible(struct check_pod *pod, struct rp_view path, struct rp_view sha256,
                          const struct sim_content *content, bool is_by_node);
 void check_store_damaged(struct check_pod *pod, struct rp_view path);
+void check_store_life_begins(struct check_pod *pod);
 void check_store_clear(struct check_pod *pod);
 /* Damaged on purpose in this life, and not judged by the node since. */
 bool check_store_is_exempt(const struct check_pod *pod, struct rp_view path);
@@ -258,6 +261,7 @@ void check_stop_visible(struct check_pod *pod, struct rp_view path);
 void check_wait_observe(struct check_pod *pod, const struct rp_observation *seen);
 /* NULL: none with that number is under way. */
 struct check_serve *check_serve_find(struct check_pod *pod, uint64_t number);
+void check_wait_rest(struct check_pod *pod);
 void check_wait_clear(struct check_pod *pod);
 
 /* ---- check_manifest.c ------------------------------------------------------------------------- */

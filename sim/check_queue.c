@@ -51,10 +51,9 @@ static void check_workers(struct check_pod *pod)
         life->idle_since_ns = now_ns;
     } else if (now_ns > life->idle_since_ns + TICK_NS) {
         life->idle_since_ns = now_ns;
-        check_violate(pod, SIM_PROP_USES_WORKERS, "backlog",
-                      "%llu files wait and %llu workers are busy",
-                      (unsigned long long)life->waiting_count,
-                      (unsigned long long)life->active_count);
+        check_violate(
+            pod, SIM_PROP_USES_WORKERS, "backlog", "%llu files wait and %llu workers are busy",
+            (unsigned long long)life->waiting_count, (unsigned long long)life->active_count);
     }
 }
 

@@ -22,15 +22,30 @@ void check_store_damaged(struct check_pod *pod, struct rp_view path)
     }
     damage->at_ns = check_now(pod->checks);
     damage->is_by_crash = !pod->life.is_open && pod->was_killed;
+    damage->is_put = damage->is_earlier = false;
 }
 
 bool check_store_is_exempt(const struct check_pod *pod, struct rp_view path)
 {
-    return rp_table_get(&pod->damages, path) != NULL;
+    const struct check_damage *damage = rp_table_get(&pod->damages, path);
+    return damage != NULL && !damage->is_earlier;
 }
 
-/* When a life begins: what was damaged before it is judged by its catch-up, so it is exempt no
- * longer. An instant is no measure: a disk may be lost in the one in which the node starts. */
+/* What was damaged before a life is judged by its catch-up, so it is exempt no longer. An instant is
+ * no measure: a disk may be lost in the one in which the node starts. Records that others ask for
+ * stay. */
+void check_store_life_begins(struct check_pod *pod)
+{
+    size_t cursor = 0;
+    struct check_damage *damage;
+    while ((damage = rp_table_next(&pod->damages, &cursor)) != NULL) {
+        damage->is_earlier = true;
+        if (!damage->is_by_crash && !damage->is_put) {
+            damage_forget(pod, rp_view_make(damage->path, damage->path_bytes));
+        }
+    }
+}
+
 void check_store_clear(struct check_pod *pod)
 {
     size_t cursor = 0;
@@ -160,6 +175,7 @@ void check_store_visible(struct check_pod *pod, struct rp_view path, struct rp_v
 {
     if (!is_by_node) { /* a hand put it there: what the node makes of it is judged later */
         check_store_damaged(pod, path);
+        ((struct check_damage *)rp_table_get(&pod->damages, path))->is_put = true;
         return;
     }
     damage_forget(pod, path);
@@ -187,8 +203,7 @@ void check_store_visible(struct check_pod *pod, struct rp_view path, struct rp_v
 static void on_serve_begin(struct check_pod *pod, const struct rp_observation *seen)
 {
     const struct sim_store *store = sim_pod_store(pod->pod);
-    if (sim_store_content(store, seen->path) == NULL &&
-        rp_table_get(&pod->damages, seen->path) == NULL) {
+    if (sim_store_content(store, seen->path) == NULL && !check_store_is_exempt(pod, seen->path)) {
         check_violate(pod, SIM_PROP_SERVE_MANIFEST_ONLY, "serve-begin/not-visible",
                       "%.*s is offered, and no such file is visible", CHECK_TEXT(seen->path));
     }

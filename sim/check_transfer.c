@@ -26,7 +26,7 @@ static bool has_disk_trouble(struct check_pod *pod)
  * node may not know. */
 static void on_attempt(struct check_pod *pod, const struct rp_observation *seen)
 {
-    bool is_clear = rp_table_get(&pod->damages, seen->path) == NULL && !has_disk_trouble(pod);
+    bool is_clear = !check_store_is_exempt(pod, seen->path) && !has_disk_trouble(pod);
     const struct sim_version *version =
         sim_truth_version(sim_world_truth(pod->checks->world), seen->path, seen->sha256);
     if (is_clear && version != NULL && version->is_known && pull_of(pod, seen->path) != NULL &&
@@ -93,8 +93,8 @@ static void check_meaning(struct check_pod *pod, const struct check_pull *pull,
 {
     bool is_refused = pull->has_ack && !pull->is_ack_ok;
     bool is_of_refusal = seen->value == RP_FETCH_NOT_ON_PEER || seen->value == RP_FETCH_BAD_OFFSET;
-    bool is_wrong = is_refused ? !is_meant(pull, (enum rp_fetch_outcome)seen->value)
-                               : is_of_refusal;
+    bool is_wrong =
+        is_refused ? !is_meant(pull, (enum rp_fetch_outcome)seen->value) : is_of_refusal;
     if (is_wrong) {
         check_violate(pod, SIM_PROP_ACK_CODE_FIXED, "fetch-end/meaning",
                       "the fetch of %.*s ended otherwise than its ack says",
@@ -116,9 +116,8 @@ static void check_bytes(struct check_pod *pod, const struct check_pull *pull,
     bool is_exact = seen->value2 == tail_bytes && (!pull->has_ack || pull->ack_bytes == tail_bytes);
     if (seen->value == RP_FETCH_OK && !is_exact && seen->value2 <= tail_bytes) {
         check_violate(pod, SIM_PROP_EXACT_STREAM, "fetch-end/size",
-                      "the fetch of %.*s succeeded with %llu of %llu bytes",
-                      CHECK_TEXT(seen->path), (unsigned long long)seen->value2,
-                      (unsigned long long)tail_bytes);
+                      "the fetch of %.*s succeeded with %llu of %llu bytes", CHECK_TEXT(seen->path),
+                      (unsigned long long)seen->value2, (unsigned long long)tail_bytes);
     }
 }
 

@@ -259,3 +259,25 @@ void check_wait_observe(struct check_pod *pod, const struct rp_observation *seen
     default: break;
     }
 }
+
+/* ---- At rest ---------------------------------------------------------------------------------- */
+
+/* A wait that never ends is not seen to end. */
+void check_wait_rest(struct check_pod *pod)
+{
+    size_t cursor = 0;
+    const struct check_path *record;
+    while ((record = rp_table_next(&pod->life.paths, &cursor)) != NULL) {
+        const struct check_pull *pull = record->pulls;
+        if (pull != NULL && pull->next == NULL && pull->dialed_ns != 0) {
+            check_not_longer(pod, "rest/fetch", "a fetch at one peer that has not ended",
+                             since(pod, pull->dialed_ns), fetch_timeout(pod));
+        }
+    }
+    cursor = 0;
+    const struct check_serve *serve;
+    while ((serve = rp_table_next(&pod->life.serves, &cursor)) != NULL) {
+        check_not_longer(pod, "rest/serve", "a transfer that is served and has not ended",
+                         since(pod, serve->began_ns), RP_SERVE_ACK_TIMEOUT_NS + serve_timeout(pod));
+    }
+}

@@ -33,6 +33,14 @@ static const struct exception EXCEPTIONS[] = {
      "7.2, 7.5: a mismatch of one of two pulls removes what the other published"},
     {RP_RELEASE_ARC, SIM_PROP_NO_WRONG_DELETE,
      "12.1: no second look whether the path was registered again"},
+    ALL(SIM_PROP_EXACT_STREAM, "5.1: the whole local file is sent, whatever was announced"),
+    ALL(SIM_PROP_CRASH_DURABLE, "7.2, 8: nothing is synced, and own files are never looked at"),
+    /* ---- The manifest ---- */
+    {RP_RELEASE_PHASE2, SIM_PROP_MANIFEST_CLEAN, "1.3: that there is a path is all that is asked"},
+    {RP_RELEASE_PHASE3, SIM_PROP_MANIFEST_CLEAN, "1.3: that there is a path is all that is asked"},
+    {RP_RELEASE_ARC, SIM_PROP_MANIFEST_CLEAN, "1.3: neither size nor hash is looked at"},
+    ALL(SIM_PROP_CALLBACK_ORDER, "1.6: a restore calls nobody back"),
+    {RP_RELEASE_ARC, SIM_PROP_WALK_COMPLETE, "10.2: a page without entries ends the walk"},
     /* ---- Pulls ---- */
     {RP_RELEASE_PHASE2, SIM_PROP_SINGLE_FLIGHT, "7.2: each announcement is a pull of its own"},
     ALL(SIM_PROP_OUTCOME_ACCOUNTING,
@@ -55,6 +63,12 @@ static const struct exception EXCEPTIONS[] = {
     ALL(SIM_PROP_NO_LEAKS, "13.4: running fetch handlers are not waited for"),
     /* ---- Security ---- */
     ALL(SIM_PROP_NO_REPLAY, "wire 8.5: fetch, join, leave and heartbeat nonces are not remembered"),
+    {RP_RELEASE_PHASE2, SIM_PROP_AUTH_BEFORE_EFFECT, "wire 8.1: heartbeats carry no MAC"},
+    {RP_RELEASE_PHASE3, SIM_PROP_AUTH_BEFORE_EFFECT, "wire 8.1: heartbeats carry no MAC"},
+    {RP_RELEASE_PHASE2, SIM_PROP_FAIL_CLOSED_START,
+     "13.2: an empty secret is refused only where files are replicated"},
+    {RP_RELEASE_PHASE3, SIM_PROP_FAIL_CLOSED_START,
+     "13.2: an empty secret is refused only where files are replicated"},
     ALL(SIM_PROP_FRESHNESS_WINDOW, "wire 8.2: one stamp wraps"),
 };
 

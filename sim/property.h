@@ -49,7 +49,6 @@ struct sim_world;
       "a node that reports ready holds everything that its catch-up owes, intact")                 \
     X(SIM_PROP_CRASH_DURABLE, "crash-durable",                                                     \
       "what a crash took is noticed by the next life, and no failed sync counts as a pull")        \
-    X(SIM_PROP_MEMORY_SAFE, "memory-safe", "no node dies by its own hand")                         \
     X(SIM_PROP_AUTH_BEFORE_EFFECT, "auth-before-effect",                                           \
       "nothing is served that no accepted request asked for")                                      \
     X(SIM_PROP_NO_REPLAY, "no-replay",                                                             \

@@ -14,5 +14,11 @@ struct bad_story {
 /* bad_work.c: deletions, cancellations, limits of waits. */
 extern const struct bad_story bad_of_work[];
 extern const size_t bad_of_work_count;
+/* bad_transfer.c: single fetches, the queue, requests. */
+extern const struct bad_story bad_of_transfers[];
+extern const size_t bad_of_transfers_count;
+/* bad_state.c: the manifest, the walk, crashes. */
+extern const struct bad_story bad_of_state[];
+extern const size_t bad_of_state_count;
 
 #endif

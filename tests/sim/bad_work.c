@@ -77,7 +77,7 @@ static void dialed_for_an_obsolete_pull(struct sim_world *world)
 static void served_in_the_stop(struct sim_world *world)
 {
     const struct fake_file *file = story_flushed(world, "db/cpu/a");
-    fake_see_file(world, WRITER, RP_SEE_SERVE_BEGIN, file, 0, 1);
+    story_serve(world, WRITER, file, 1);
     fake_see_value(world, WRITER, RP_SEE_STOP_BEGIN, 0, 0);
     fake_see_file(world, WRITER, RP_SEE_SERVE_BYTES, file, 100, 1);
 }
@@ -85,7 +85,7 @@ static void served_in_the_stop(struct sim_world *world)
 static void served_after_its_end(struct sim_world *world)
 {
     const struct fake_file *file = story_flushed(world, "db/cpu/a");
-    fake_see_file(world, WRITER, RP_SEE_SERVE_BEGIN, file, 0, 1);
+    story_serve(world, WRITER, file, 1);
     fake_see_file(world, WRITER, RP_SEE_SERVE_END, file, 0, 1);
     fake_see_file(world, WRITER, RP_SEE_SERVE_BYTES, file, 100, 1);
 }
@@ -140,7 +140,7 @@ static void body_cut_off_early(struct sim_world *world)
 static void serve_for(struct sim_world *world, rp_time_ns duration_ns, int error)
 {
     const struct fake_file *file = story_flushed(world, "db/cpu/a");
-    fake_see_file(world, WRITER, RP_SEE_SERVE_BEGIN, file, 0, 1);
+    story_serve(world, WRITER, file, 1);
     fake_see_file(world, WRITER, RP_SEE_SERVE_BYTES, file, 100, 1);
     fake_pass(world, duration_ns);
     struct rp_observation seen = {
@@ -151,6 +151,34 @@ static void serve_for(struct sim_world *world, rp_time_ns duration_ns, int error
         .error = error,
     };
     fake_see(world, WRITER, &seen);
+}
+
+static void serve_still_open_at_rest(struct sim_world *world)
+{
+    story_all_ready(world);
+    const struct fake_file *file = fake_version(world, "db/cpu/a");
+    fake_put(world, WRITER, file);
+    story_serve(world, WRITER, file, 1);
+    fake_pass(world, 131 * RP_NS_PER_S);
+    story_rest(world);
+}
+
+static void fetch_still_open_at_rest(struct sim_world *world)
+{
+    const struct fake_file *file = story_flushed(world, "db/cpu/a");
+    story_pull(world, OTHER, file);
+    story_become_ready(world, WRITER);
+    story_become_ready(world, OTHER);
+    story_announce(world, READER, file);
+    story_pull_begin(world, READER, file);
+    story_attempt(world, READER, file, 1);
+    fake_see_peer(world, READER, RP_SEE_DIAL, file, "writer-1", 1);
+    fake_pass(world, 61 * RP_NS_PER_S);
+    world->pods[READER].node.inspection.is_idle = false;
+    fake_put(world, READER, file);
+    fake_see_value(world, READER, RP_SEE_READY, 1, 0);
+    world->pods[READER].node.inspection.is_ready = true;
+    story_rest(world);
 }
 
 static void serve_that_never_ends(struct sim_world *world)
@@ -202,6 +230,8 @@ const struct bad_story bad_of_work[] = {
     {"served after its end", SIM_PROP_CANCEL_STOPS_WORK, served_after_its_end},
     {"published in the stop", SIM_PROP_CANCEL_STOPS_WORK, published_in_the_stop},
     {"fetch that never ends", SIM_PROP_EVERY_WAIT_BOUNDED, fetch_that_never_ends},
+    {"serve still open at rest", SIM_PROP_EVERY_WAIT_BOUNDED, serve_still_open_at_rest},
+    {"fetch still open at rest", SIM_PROP_EVERY_WAIT_BOUNDED, fetch_still_open_at_rest},
     {"serve that never ends", SIM_PROP_EVERY_WAIT_BOUNDED, serve_that_never_ends},
     {"join without an answer", SIM_PROP_EVERY_WAIT_BOUNDED, join_without_an_answer},
     {"barrier beyond its deadline", SIM_PROP_EVERY_WAIT_BOUNDED, barrier_beyond_its_deadline},

@@ -256,24 +256,39 @@ static void on_damaged(void *context, struct sim_store *store, struct rp_view pa
     sim_checks_damaged(world->checks, sim_store_owner(store), path);
 }
 
-static void on_registered(void *context, const struct rp_file_entry *entry,
-                          const struct rp_file_entry *replaced)
+static void see_entry(struct sim_pod *pod, enum rp_observation_kind kind,
+                      const struct rp_file_entry *entry)
 {
-    (void)replaced;
-    struct sim_pod *pod = context;
     struct rp_observation seen = {
-        .kind = RP_SEE_FILE_REGISTERED,
+        .kind = kind,
         .path = entry->path,
         .sha256 = entry->sha256,
         .size_bytes = entry->size_bytes,
         .lsn = entry->lsn,
+        .value = rp_manifest_applied_index(pod->node.manifest),
     };
-    sim_checks_observe(pod->world->checks, pod, &seen);
+    for (int time = 0; time < 1 + pod->world->extra_callbacks; time += 1) {
+        sim_checks_observe(pod->world->checks, pod, &seen);
+    }
+}
+
+static void on_registered(void *context, const struct rp_file_entry *entry,
+                          const struct rp_file_entry *replaced)
+{
+    (void)replaced;
+    see_entry(context, RP_SEE_FILE_REGISTERED, entry);
+}
+
+static void on_deleted(void *context, const struct rp_file_entry *removed, struct rp_view reason)
+{
+    (void)reason;
+    see_entry(context, RP_SEE_FILE_DELETED, removed);
 }
 
 static void manifest_make(struct sim_pod *pod)
 {
-    struct rp_manifest_events events = {.context = pod, .file_registered = on_registered};
+    struct rp_manifest_events events = {
+        .context = pod, .file_registered = on_registered, .file_deleted = on_deleted};
     rp_manifest_free(pod->node.manifest);
     pod->node.manifest = NULL;
     ck_assert_int_eq(rp_manifest_new(rp_release_traits(pod->release), &pod->world->memory.alloc,
@@ -418,7 +433,11 @@ static void apply(struct sim_world *world, int pod, uint64_t index, const struct
     int error =
         rp_manifest_apply(pod_of(world, pod)->node.manifest, index, 1, rp_buffer_view(command));
     ck_assert_int_eq(error, 0);
-    fake_see_value(world, pod, RP_SEE_APPLIED, index, 1);
+    struct rp_observation seen = {.kind = RP_SEE_APPLIED,
+                                  .value = index + world->applied_shift,
+                                  .value2 = 1,
+                                  .error = world->applied_error};
+    fake_see(world, pod, &seen);
 }
 
 void fake_apply(struct sim_world *world, int pod, uint64_t index, const struct fake_file *file)

@@ -76,6 +76,9 @@ struct sim_world {
     struct sim_pod pods[FAKE_POD_COUNT];
     struct fake_violation seen[FAKE_SEEN_MAX];
     size_t seen_count;
+    uint64_t applied_shift; /* what APPLIED tells beyond the index */
+    int applied_error;      /* and which error */
+    int extra_callbacks;    /* -1: the manifest's callbacks are not seen; 1: twice each */
     /* Set while a change of a disk is to pass for the node's own. */
     bool is_by_node;
     struct rp_view staged_sha256;

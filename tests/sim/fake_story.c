@@ -17,12 +17,36 @@ void story_attempt(struct sim_world *world, int pod, const struct fake_file *fil
     fake_see_file(world, pod, RP_SEE_ATTEMPT_BEGIN, file, number, 2);
 }
 
+void story_ack(struct sim_world *world, int pod, const struct fake_file *file, const char *code,
+               bool is_ok)
+{
+    struct rp_observation seen = {
+        .kind = RP_SEE_ACK,
+        .path = file->version.path,
+        .code = rp_view_text(code),
+        .value = is_ok ? file->version.length_bytes : 0,
+        .value2 = is_ok,
+    };
+    fake_see(world, pod, &seen);
+}
+
+void story_fetch_end(struct sim_world *world, int pod, const struct fake_file *file,
+                     enum rp_fetch_outcome outcome, uint64_t bytes)
+{
+    fake_see_file(world, pod, RP_SEE_FETCH_END, file, outcome, bytes);
+}
+
 void story_try_peer(struct sim_world *world, int pod, const struct fake_file *file,
                     const char *peer, uint64_t number, enum rp_fetch_outcome outcome)
 {
     fake_see_peer(world, pod, RP_SEE_DIAL, file, peer, number);
     fake_pass(world, RP_NS_PER_MS);
-    fake_see_peer(world, pod, RP_SEE_FETCH_END, file, peer, outcome);
+    if (outcome == RP_FETCH_OK) {
+        story_ack(world, pod, file, "", true);
+    } else if (outcome == RP_FETCH_NOT_ON_PEER) {
+        story_ack(world, pod, file, "not_found", false);
+    }
+    story_fetch_end(world, pod, file, outcome, outcome == RP_FETCH_OK ? FAKE_LENGTH_BYTES : 0);
 }
 
 void story_pull_end(struct sim_world *world, int pod, const struct fake_file *file,
@@ -87,6 +111,12 @@ void story_all_ready(struct sim_world *world)
     for (int pod = 0; pod < FAKE_POD_COUNT; pod += 1) {
         story_become_ready(world, pod);
     }
+}
+
+void story_serve(struct sim_world *world, int pod, const struct fake_file *file, uint64_t number)
+{
+    fake_see_request(world, pod, "fetch", (char)('A' + number), FAKE_WALL_S);
+    fake_see_file(world, pod, RP_SEE_SERVE_BEGIN, file, 0, number);
 }
 
 void story_rest(struct sim_world *world)

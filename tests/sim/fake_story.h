@@ -8,6 +8,11 @@
 void story_announce(struct sim_world *world, int pod, const struct fake_file *file);
 void story_pull_begin(struct sim_world *world, int pod, const struct fake_file *file);
 void story_attempt(struct sim_world *world, int pod, const struct fake_file *file, uint64_t number);
+void story_ack(struct sim_world *world, int pod, const struct fake_file *file, const char *code,
+               bool is_ok);
+void story_fetch_end(struct sim_world *world, int pod, const struct fake_file *file,
+                     enum rp_fetch_outcome outcome, uint64_t bytes);
+/* Dial, ack where there is one, end. */
 void story_try_peer(struct sim_world *world, int pod, const struct fake_file *file,
                     const char *peer, uint64_t number, enum rp_fetch_outcome outcome);
 void story_pull_end(struct sim_world *world, int pod, const struct fake_file *file,
@@ -23,6 +28,8 @@ const struct fake_file *story_flush(struct sim_world *world, const char *path);
 const struct fake_file *story_flushed(struct sim_world *world, const char *path);
 void story_become_ready(struct sim_world *world, int pod);
 void story_all_ready(struct sim_world *world);
+/* A fetch request of reader-2 is accepted, and its ok ack goes out on this connection. */
+void story_serve(struct sim_world *world, int pod, const struct fake_file *file, uint64_t number);
 /* Checks at rest, quiescence reached. */
 void story_rest(struct sim_world *world);
 /* An orderly stop that takes so long. */

@@ -81,7 +81,7 @@ static void published_for_an_earlier_life(struct sim_world *world)
 static void served_from_outside_the_manifest(struct sim_world *world)
 {
     const struct fake_file *file = story_flushed(world, "db/cpu/a");
-    fake_see_file(world, WRITER, RP_SEE_SERVE_BEGIN, file, 0, 1);
+    story_serve(world, WRITER, file, 1);
     fake_delete(world, "db/cpu/a");
     fake_see_file(world, WRITER, RP_SEE_SERVE_BYTES, file, 100, 1);
 }
@@ -89,7 +89,7 @@ static void served_from_outside_the_manifest(struct sim_world *world)
 static void served_what_is_not_visible(struct sim_world *world)
 {
     const struct fake_file *file = story_flushed(world, "db/cpu/a");
-    fake_see_file(world, READER, RP_SEE_SERVE_BEGIN, file, 0, 1);
+    story_serve(world, READER, file, 1);
 }
 
 static void published_after_deletion(struct sim_world *world)
@@ -131,10 +131,8 @@ static void restored_another_state(struct sim_world *world)
 
 static void lsn_is_not_the_index(struct sim_world *world)
 {
-    struct rp_observation seen = {
-        .kind = RP_SEE_FILE_REGISTERED, .path = rp_view_text("db/cpu/a"), .lsn = 8};
-    fake_see(world, READER, &seen);
-    fake_see_value(world, READER, RP_SEE_APPLIED, 9, 1);
+    world->applied_shift = 1;
+    fake_apply(world, READER, 8, fake_version(world, "db/cpu/a"));
 }
 
 static void applied_twice(struct sim_world *world)
@@ -510,13 +508,23 @@ static const struct bad_story bad_of_pulls[] = {
 /* The tables of all files, as one. */
 static const struct bad_story *bad_at(int row)
 {
-    size_t count = sizeof bad_of_pulls / sizeof bad_of_pulls[0];
+    const struct {
+        const struct bad_story *stories;
+        size_t count;
+    } tables[] = {
+        {bad_of_pulls, sizeof bad_of_pulls / sizeof bad_of_pulls[0]},
+        {bad_of_work, bad_of_work_count},
+        {bad_of_transfers, bad_of_transfers_count},
+        {bad_of_state, bad_of_state_count},
+    };
     size_t at = (size_t)row;
-    if (at < count) {
-        return &bad_of_pulls[at];
+    for (size_t table = 0; table < sizeof tables / sizeof tables[0]; table += 1) {
+        if (at < tables[table].count) {
+            return &tables[table].stories[at];
+        }
+        at -= tables[table].count;
     }
-    at -= count;
-    return at < bad_of_work_count ? &bad_of_work[at] : NULL;
+    return NULL;
 }
 
 static int bad_count(void)

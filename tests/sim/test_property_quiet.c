@@ -13,7 +13,7 @@ static void one_file_everywhere(struct sim_world *world)
 {
     const struct fake_file *file = story_flushed(world, "db/cpu/a");
     fake_see_request(world, WRITER, "fetch", 'a', FAKE_WALL_S);
-    fake_see_file(world, WRITER, RP_SEE_SERVE_BEGIN, file, 0, 1);
+    story_serve(world, WRITER, file, 1);
     fake_see_file(world, WRITER, RP_SEE_SERVE_BYTES, file, FAKE_LENGTH_BYTES, 1);
     fake_see_file(world, WRITER, RP_SEE_SERVE_END, file, FAKE_LENGTH_BYTES, 1);
     story_pull(world, READER, file);
@@ -218,7 +218,7 @@ static void stopped_in_the_middle(struct sim_world *world)
     story_pull_begin(world, READER, file);
     story_attempt(world, READER, file, 1);
     fake_see_peer(world, READER, RP_SEE_DIAL, file, "writer-1", 1);
-    fake_see_file(world, WRITER, RP_SEE_SERVE_BEGIN, file, 0, 1);
+    story_serve(world, WRITER, file, 1);
     fake_see_file(world, WRITER, RP_SEE_SERVE_BYTES, file, 100, 1);
     fake_see_value(world, READER, RP_SEE_STOP_BEGIN, 0, 0);
     fake_see_peer(world, READER, RP_SEE_FETCH_END, file, "writer-1", RP_FETCH_CANCELLED);
@@ -278,6 +278,93 @@ static void waits_to_the_limit(struct sim_world *world)
     close_down(world);
 }
 
+/* A resumed fetch goes on where it broke off; another peer begins anew; codes mean what they say. */
+static void resumed_and_refused(struct sim_world *world)
+{
+    const struct fake_file *file = story_flushed(world, "db/cpu/a");
+    story_pull(world, OTHER, file);
+    story_announce(world, READER, file);
+    story_pull_begin(world, READER, file);
+    story_attempt(world, READER, file, 1);
+    fake_see_peer(world, READER, RP_SEE_DIAL, file, "writer-1", 1);
+    story_ack(world, READER, file, "", true);
+    story_fetch_end(world, READER, file, RP_FETCH_FAILED, 2000);
+    fake_see_peer(world, READER, RP_SEE_DIAL, file, "reader-2", 1);
+    story_ack(world, READER, file, "auth", false);
+    story_fetch_end(world, READER, file, RP_FETCH_FAILED, 0);
+    fake_pass(world, RP_NS_PER_S);
+    story_attempt(world, READER, file, 2);
+    struct rp_observation seen = {
+        .kind = RP_SEE_DIAL,
+        .path = file->version.path,
+        .peer_id = rp_view_text("writer-1"),
+        .value = 2,
+        .value2 = 2000,
+    };
+    fake_see(world, READER, &seen);
+    story_fetch_end(world, READER, file, RP_FETCH_OK, FAKE_LENGTH_BYTES - 2000);
+    story_finish_pull(world, READER, file, 2);
+    close_down(world);
+}
+
+/* Lost in a crash, found missing by the next life, pulled again. */
+static void lost_in_a_crash_and_pulled_again(struct sim_world *world)
+{
+    const struct fake_file *file = story_flushed(world, "db/cpu/a");
+    story_pull(world, READER, file);
+    story_pull(world, OTHER, file);
+    story_crash(world, READER);
+    ck_assert_int_eq(sim_store_remove(world->pods[READER].store, file->version.path), 0);
+    fake_life_begins(world, READER);
+    fake_apply(world, READER, 1, file);
+    fake_see_value(world, READER, RP_SEE_WALK_BEGIN, 1, 1);
+    fake_see_file(world, READER, RP_SEE_ANNOUNCED, file, RP_ANNOUNCE_DUPLICATE, RP_ANNOUNCE_WALK);
+    fake_pass(world, RP_NS_PER_S);
+    story_pull(world, READER, file);
+    world->pods[READER].node.inspection.puller.skipped_dup = 1;
+    fake_see_value(world, READER, RP_SEE_WALK_END, 1, 1);
+    fake_see_value(world, READER, RP_SEE_READY, 1, 0);
+    world->pods[READER].node.inspection.is_ready = true;
+    story_become_ready(world, WRITER);
+    story_become_ready(world, OTHER);
+    story_rest(world);
+    story_stop_all(world);
+}
+
+/* One worker, a backlog, and refusals by an attacker between. */
+static void backlog_of_one_worker(struct sim_world *world)
+{
+    static const char *const PATHS[] = {"db/cpu/a", "db/cpu/b", "db/cpu/c"};
+    const struct fake_file *files[3];
+    world->pods[READER].config.replication_pull_workers = 1;
+    for (size_t row = 0; row < 3; row += 1) {
+        files[row] = story_flushed(world, PATHS[row]);
+        story_pull(world, OTHER, files[row]);
+        story_announce(world, READER, files[row]);
+    }
+    for (size_t row = 0; row < 3; row += 1) {
+        story_pull_begin(world, READER, files[row]);
+        story_attempt(world, READER, files[row], 1);
+        story_try_peer(world, READER, files[row], "writer-1", 1, RP_FETCH_FAILED);
+        fake_pass(world, RP_NS_PER_S);
+        fake_see_value(world, READER, RP_SEE_REQUEST_REFUSED, 3, 0);
+        story_attempt(world, READER, files[row], 2);
+        story_try_peer(world, READER, files[row], "writer-1", 2, RP_FETCH_OK);
+        story_finish_pull(world, READER, files[row], 2);
+    }
+    fake_see_request(world, READER, "heartbeat", 'h', FAKE_WALL_S);
+    close_down(world);
+}
+
+static void refused_command(struct sim_world *world)
+{
+    struct rp_manifest *manifest = world->pods[READER].node.manifest;
+    int error = rp_manifest_apply(manifest, 1, 1, rp_view_text("{}"));
+    ck_assert_int_ne(error, 0);
+    struct rp_observation seen = {.kind = RP_SEE_APPLIED, .value = 1, .error = error};
+    fake_see(world, READER, &seen);
+}
+
 static const struct {
     const char *name;
     void (*run)(struct sim_world *world);
@@ -299,6 +386,10 @@ static const struct {
     {"damaged file is removed", damaged_file_is_removed},
     {"stopped in the middle", stopped_in_the_middle},
     {"waits to the limit", waits_to_the_limit},
+    {"resumed and refused", resumed_and_refused},
+    {"lost in a crash and pulled again", lost_in_a_crash_and_pulled_again},
+    {"backlog of one worker", backlog_of_one_worker},
+    {"refused command", refused_command},
 };
 
 /* What an honest node does is reported by no checker. */
