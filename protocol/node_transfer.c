@@ -15,6 +15,7 @@ static void see_dial(struct node_worker *worker)
         .peer_id = node_try_peer(worker),
         .peer_address = worker->candidate.address,
         .value = worker->attempt,
+        .value2 = worker->byte_offset,
     };
     node_see(worker->node, &seen);
 }
