@@ -112,9 +112,9 @@ bool node_authenticate(struct rp_node *node, const struct rp_auth_tuple *tuple, 
     struct rp_observation seen = {
         .kind = is_authentic ? RP_SEE_REQUEST_ACCEPTED : RP_SEE_REQUEST_REFUSED,
         .code = rp_view_text(kind_text(tuple->kind)),
+        .peer_id = tuple->node_id,
     };
     if (is_authentic) {
-        seen.peer_id = tuple->node_id;
         seen.sha256 = tuple->nonce;
         seen.value = (uint64_t)tuple->timestamp;
     }

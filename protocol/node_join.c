@@ -31,6 +31,7 @@ static bool own_record_holds(const struct rp_node *node)
     const struct rp_node_record *known = rp_manifest_node(node->manifest, node_id(node));
     struct rp_node_record own = own_record(node);
     return known != NULL && known->raft_id == own.raft_id &&
+           known->is_bound_fetch == own.is_bound_fetch &&
            rp_view_equal(known->address, own.address) &&
            rp_view_equal(known->raft_address, own.raft_address);
 }

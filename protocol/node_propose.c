@@ -384,9 +384,9 @@ static void see_judged(struct rp_node *node, const struct rp_forward_server_acti
         .kind = is_authentic ? RP_SEE_REQUEST_ACCEPTED : RP_SEE_REQUEST_REFUSED,
         .code = rp_view_text("forward"),
         .value = is_authentic ? (uint64_t)action->timestamp : (uint64_t)action->verdict,
+        .peer_id = action->sender,
     };
     if (is_authentic) {
-        seen.peer_id = action->sender;
         seen.sha256 = action->nonce;
     }
     node_see(node, &seen);

@@ -64,7 +64,6 @@ static size_t list_candidates(struct node_worker *worker, bool *is_any_reached_o
         node->pull_candidates[row] = (struct rp_pull_candidate){
             .node_id = node->candidates[row].node_id,
             .address = node->candidates[row].address,
-            .is_bound_fetch = peer != NULL && peer->is_bound_fetch,
         };
     }
     return drop_unreached(worker, *is_any_reached_out, count);

@@ -10,7 +10,8 @@ struct node_serve {
     struct node_call call;
     struct rp_timer timer;
     rp_store_handle reader;
-    uint64_t number; /* names the connection for observers */
+    uint64_t number;           /* names the connection for observers */
+    struct rp_view claimed_id; /* borrowed, while a refusal is being seen */
 };
 
 static void run(struct node_serve *serve);
@@ -128,6 +129,7 @@ static void see_refused(struct node_serve *serve, const struct rp_serve_action *
         .code = rp_view_text("fetch"),
         .value = (uint64_t)action->refusal,
         .value2 = serve->number,
+        .peer_id = serve->claimed_id,
     };
     node_see(serve->node, &seen);
 }
@@ -306,6 +308,10 @@ static void start(struct node_serve *serve, const struct rp_fetch_file *request)
     while (rp_fetch_server_next(serve->server, &action)) {
         if (action.kind == RP_SERVE_DO_REPORT_ACCEPTED) {
             see_accepted(serve, request);
+        }
+        serve->claimed_id = rp_view_make(NULL, 0);
+        if (action.kind == RP_SERVE_DO_REPORT_REFUSED) {
+            serve->claimed_id = request->node_id;
         }
         if (!carry_out(serve, &action)) {
             return;

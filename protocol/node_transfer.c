@@ -180,6 +180,8 @@ static int make_client(struct node_worker *worker)
         .hash = worker->hash,
         .node_id = node_id(node),
         .cluster = node_cluster(node),
+        /* Whatever is known of the peer: it may demand the second MAC before we heard that it does. */
+        .addressee = worker->candidate.node_id,
         .path = worker->entry->path,
         .sha256 = worker->entry->sha256,
         .size_bytes = worker->entry->size_bytes,
@@ -188,9 +190,6 @@ static int make_client(struct node_worker *worker)
         .nonce = rp_view_make(nonce, RP_NONCE_HEX),
         .fetch_timeout_ns = node->config.replication_fetch_timeout_ns,
     };
-    if (worker->candidate.is_bound_fetch) {
-        request.addressee = worker->candidate.node_id;
-    }
     return rp_fetch_client_new(&request, node->ports.alloc, &worker->client);
 }
 

@@ -33,7 +33,7 @@
     X(RP_SEE_REQUEST_ACCEPTED,                                                                     \
       "accepted")                        /* inbound, MAC held. C(kind) N P, value: timestamp,    \
                                               value2: offset, nonce in `sha256` */ \
-    X(RP_SEE_REQUEST_REFUSED, "refused") /* inbound. C(kind) N P, value: enum rp_refusal */        \
+    X(RP_SEE_REQUEST_REFUSED, "refused") /* inbound. C(kind) N as claimed, value: why */           \
     X(RP_SEE_SERVE_BEGIN,                                                                          \
       "serve-begin") /* ok ack going out. P V N, value: offset, value2: conn */                    \
     X(RP_SEE_SERVE_BYTES, "serve-bytes")   /* P, value: bytes, value2: conn */                     \

@@ -83,7 +83,6 @@ void rp_puller_deleted(struct rp_puller *puller, struct rp_view path, rp_time_ns
 
 struct rp_pull_candidate {
     struct rp_view node_id, address;
-    bool is_bound_fetch; /* takes the second MAC */
 };
 
 enum rp_pull_action_kind {

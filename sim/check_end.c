@@ -160,7 +160,8 @@ static bool has_holder(struct check_pod *pod, const struct sim_truth_file *file)
     const struct sim_truth *truth = sim_world_truth(world);
     for (size_t index = 0; index < sim_world_pod_count(world); index += 1) {
         struct sim_pod *other = sim_world_pod_at(world, index);
-        if (other != pod->pod && is_at_work(other) && sim_truth_holds(truth, other, file)) {
+        if (other != pod->pod && is_at_work(other) && sim_world_can_talk(pod->pod, other) &&
+            sim_truth_holds(truth, other, file)) {
             return true;
         }
     }
@@ -225,7 +226,8 @@ static bool pulls(const struct check_pod *pod)
 static void check_pod_rest(struct check_pod *pod, bool is_quiet, uint64_t *budget)
 {
     struct rp_node *node = sim_pod_node(pod->pod);
-    if (node == NULL || rp_node_manifest(node) == NULL || !pulls(pod)) {
+    if (node == NULL || rp_node_manifest(node) == NULL || !pulls(pod) ||
+        sim_world_is_outside(pod->checks->world, pod->pod)) {
         return;
     }
     struct rp_node_inspection inspection;

@@ -129,6 +129,7 @@ uint64_t sim_pod_event_count(const struct sim_pod *pod)
 void sim_pod_set_release(struct sim_pod *pod, enum rp_release release)
 {
     pod->release = release;
+    sim_world_note_release(pod->world, pod);
 }
 
 static int set_text(char **text, const struct rp_alloc *alloc, const char *value)

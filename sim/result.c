@@ -235,6 +235,22 @@ static json_t *make_counters(const struct sim_result *result)
     return nodes;
 }
 
+static json_t *make_cut_offs(const struct sim_result *result)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < result->cut_off_count; i++) {
+        const struct sim_cut_off *pair = &result->cut_offs[i];
+        json_t *row = json_pack("{s[ss] s[ss] so}", "nodes", pair->colon.node, pair->nul.node,
+                                "releases", pair->colon.release, pair->nul.release, "refused",
+                                make_count(pair->refused_count));
+        if (json_array_append_new(list, row) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
 static json_t *make_metrics(const struct sim_result *result)
 {
     json_t *metrics = json_object();
@@ -309,6 +325,7 @@ int sim_result_write_json(const struct sim_result *result, FILE *file)
         {"lag_seconds", make_lag(&result->lag)},
         {"counters", make_counters(result)},
         {"metrics", make_metrics(result)},
+        {"cut_off", make_cut_offs(result)},
         {"closing", make_text(result->is_closing_short ? "short" : "full")},
         {"version", json_integer(SIM_RESULT_VERSION)},
     };

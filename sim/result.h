@@ -52,6 +52,16 @@ struct sim_node_counters {
     size_t counter_count;
 };
 
+/* Two nodes whose releases sign differently, and how many requests one refused the other. */
+struct sim_cut_off_side {
+    char *node;
+    const char *release; /* constant memory */
+};
+struct sim_cut_off {
+    struct sim_cut_off_side colon, nul; /* by the byte between signed fields (wire.md 8.1) */
+    uint64_t refused_count;
+};
+
 /* All strings owned by the result. */
 struct sim_result {
     char *scenario; /* set by the caller of the run */
@@ -70,6 +80,8 @@ struct sim_result {
     size_t metric_count;
     struct sim_node_counters *counters;
     size_t counters_count;
+    struct sim_cut_off *cut_offs;
+    size_t cut_off_count;
     char *params_json; /* one JSON object, set by the caller */
     char *repeat;      /* the command that repeats the run, set by the caller */
     bool is_closing_short;

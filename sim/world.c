@@ -45,6 +45,7 @@ void sim_world_see(struct sim_world *world, struct sim_pod *pod,
     sim_truth_observe(world->truth, pod, observation);
     count_bytes(world, observation);
     sim_checks_observe(world->checks, pod, observation);
+    sim_world_cut_off_see(world, pod, observation);
 }
 
 static void on_visible(void *context, struct sim_store *store, struct rp_view path,
@@ -151,6 +152,7 @@ int sim_world_new(const struct sim_world_spec *spec, struct sim_world **world_ou
         return RP_ERR_NOMEM;
     }
     world->alloc = *alloc;
+    rp_table_init(&world->cut_offs, alloc);
     int error = sim_world_spec_copy(spec, &world->spec);
     if (error != 0) {
         rp_release(alloc, world);
@@ -176,6 +178,7 @@ int sim_world_new(const struct sim_world_spec *spec, struct sim_world **world_ou
 static void clear_result(struct sim_world *world)
 {
     struct sim_result *result = &world->result;
+    sim_world_free_cut_offs(world);
     for (size_t row = 0; row < result->violation_count; row += 1) {
         free(result->violations[row].property);
         free(result->violations[row].node);
@@ -340,6 +343,7 @@ static int fill_pod(struct sim_world *world, struct sim_pod *pod, const struct s
         config = config == NULL ? exception->config : config;
         zone = zone == NULL ? exception->zone : zone;
     }
+    sim_world_note_release(world, pod);
     pod->zone = sim_copy_text(world, zone == NULL ? "" : zone, zone == NULL ? 0 : strlen(zone));
     int error = rp_config_copy(config == NULL ? &world->spec.cluster.config : config, &pod->config);
     if (error == 0) {
@@ -597,14 +601,15 @@ int sim_world_write_lag_csv(struct sim_world *world, FILE *file)
 
 /* ---- Settled? ------------------------------------------------------------------------------------------ */
 
+/* A pod that is cut off from all the others cannot have what they have, and is not waited for. */
 static bool is_counted(const struct sim_pod *pod)
 {
-    return pod->state != SIM_POD_DOWN && !pod->is_frozen;
+    return pod->state != SIM_POD_DOWN && !pod->is_frozen && !sim_world_is_outside(pod->world, pod);
 }
 
 static bool has_all(const struct sim_pod *pod)
 {
-    return !is_counted(pod) || (pod->missing_count == 0 && pod->state == SIM_POD_UP);
+    return (pod->missing_count == 0 && pod->state == SIM_POD_UP) || !is_counted(pod);
 }
 
 static bool pod_is_settled(const struct sim_pod *pod)

@@ -140,6 +140,11 @@ size_t sim_world_pod_count(const struct sim_world *world);
 struct sim_pod *sim_world_pod_at(struct sim_world *world, size_t index);
 /* The pod that leads by consensus and is up; NULL: none. */
 struct sim_pod *sim_world_leader(struct sim_world *world);
+/* Do these two make and accept the same MACs? */
+bool sim_world_can_talk(const struct sim_pod *left, const struct sim_pod *right);
+/* Up, without a leader, and of a release that the cluster's leader cannot authenticate: nothing of
+ * what the others have can be asked of it. */
+bool sim_world_is_outside(struct sim_world *world, const struct sim_pod *pod);
 /* The lowest writer that is up, whatever leads; NULL: none. */
 struct sim_pod *sim_world_primary_writer(struct sim_world *world);
 

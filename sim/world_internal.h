@@ -96,6 +96,8 @@ struct sim_world {
     struct sim_truth *truth;
     struct sim_checks *checks;
     struct sim_rng identities; /* raft ids */
+    struct rp_table cut_offs;  /* world_cut_off.c */
+    bool has_mixed_macs;       /* pods of releases that cannot authenticate each other */
 
     struct sim_pod **pods; /* owned, in order of birth */
     size_t pod_count, pod_max;
@@ -124,6 +126,13 @@ RP_MUST_USE int sim_world_new_pod(struct sim_world *world, const struct sim_add_
 
 bool sim_world_has_holder(struct sim_world *world, const struct sim_truth_file *file);
 void sim_world_sum_up(struct sim_world *world);
+
+/* world_cut_off.c: when a pod is born, or is to come back as another release */
+void sim_world_note_release(struct sim_world *world, const struct sim_pod *pod);
+void sim_world_cut_off_see(struct sim_world *world, struct sim_pod *pod,
+                           const struct rp_observation *observation);
+void sim_world_sum_up_cut_offs(struct sim_world *world);
+void sim_world_free_cut_offs(struct sim_world *world);
 
 /* pod.c */
 RP_MUST_USE int sim_pod_place_config(struct sim_pod *pod);

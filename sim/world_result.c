@@ -41,4 +41,5 @@ void sim_world_sum_up(struct sim_world *world)
     result->nodes = world->pod_count;
     result->files = sim_truth_registered_count(world->truth);
     fill_counters(world);
+    sim_world_sum_up_cut_offs(world);
 }

@@ -100,7 +100,8 @@ static int set_up(struct sim_world *world, char note_out[160])
     }
     for (size_t index = 0; index < world->pod_count; index += 1) {
         world->pods[index]->is_bootstrap = false;
-        if (!sim_pod_is_ready(world->pods[index])) {
+        if (!sim_pod_is_ready(world->pods[index]) &&
+            !sim_world_is_outside(world, world->pods[index])) {
             (void)snprintf(note_out, 160,
                            "%.60s was not ready when set-up ended; see cluster.config and network",
                            world->pods[index]->id);
@@ -190,6 +191,9 @@ static bool pod_is_quiet(struct sim_pod *pod)
     if (pod->state == SIM_POD_DOWN) {
         return pod->boot_event == 0;
     }
+    if (sim_world_is_outside(pod->world, pod)) {
+        return true; /* it goes on asking to be let in, for ever */
+    }
     if (pod->state != SIM_POD_UP || pod->is_frozen) {
         return false;
     }
@@ -278,7 +282,7 @@ static bool wait_for_ready(struct sim_world *world, struct sim_pod *const *pods,
     while (sim_world_true_now(world) < bound_ns) {
         size_t ready = 0;
         for (size_t row = 0; row < count; row += 1) {
-            ready += sim_pod_is_ready(pods[row]);
+            ready += sim_pod_is_ready(pods[row]) || sim_world_is_outside(world, pods[row]);
         }
         if (ready == count) {
             return true;

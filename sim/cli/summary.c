@@ -6,8 +6,9 @@
 #include "sim/result.h"
 
 /* Groups and samples beyond these are only counted. */
-#define GROUPS_SHOWN  12
-#define SAMPLES_SHOWN 3
+#define GROUPS_SHOWN   12
+#define SAMPLES_SHOWN  3
+#define CUT_OFFS_SHOWN 12
 
 void cli_format_bytes(uint64_t bytes, char text_out[32])
 {
@@ -125,6 +126,22 @@ static void print_reached(const struct sim_result *result, FILE *file)
     }
 }
 
+static void print_cut_offs(const struct sim_result *result, FILE *file)
+{
+    for (size_t i = 0; i < result->cut_off_count && i < CUT_OFFS_SHOWN; i++) {
+        const struct sim_cut_off *pair = &result->cut_offs[i];
+        fprintf(file,
+                "  cut off      %s (%s, ':' MACs) and %s (%s, NUL MACs): %" PRIu64
+                " request%s refused\n",
+                pair->colon.node, pair->colon.release, pair->nul.node, pair->nul.release,
+                pair->refused_count, pair->refused_count == 1 ? "" : "s");
+    }
+    if (result->cut_off_count > CUT_OFFS_SHOWN) {
+        fprintf(file, "               and %zu more pairs\n",
+                result->cut_off_count - CUT_OFFS_SHOWN);
+    }
+}
+
 static void print_verdict(const struct sim_result *result, FILE *file)
 {
     static const char *const words[] = {"PASS", "FAIL", "ERROR"};
@@ -154,6 +171,7 @@ void cli_summary_print(const struct sim_result *result, const char *path, const 
     fprintf(file, "  cluster      %" PRIu64 " nodes, %" PRIu64 " files, %s replicated\n",
             result->nodes, result->files, bytes);
     print_lag(&result->lag, file);
+    print_cut_offs(result, file);
     print_reached(result, file);
     if (result->is_closing_short) {
         fputs("  closing      short: checked at rest once, without the rolling restart\n", file);
