@@ -40,7 +40,7 @@ while read -r property about; do
 done <out.txt
 # Every scenario is told of, and none that is gone.
 (cd "$sources/scenarios" && find . -name '*.lua' ! -name '_*' | sed 's/^\.\///' | LC_ALL=C sort) >there.txt
-sed -n 's/^| `\([a-z_/]*\.lua\)` |.*/\1/p' "$sources/docs/scenarios.md" >told.txt
+sed -n 's/^| `\([a-z0-9_/]*\.lua\)` |.*/\1/p' "$sources/docs/scenarios.md" >told.txt
 grep -o '`reference/[a-z0-9_]*\.lua`' "$sources/docs/reference.md" | tr -d '`' >>told.txt
 LC_ALL=C sort -u -o told.txt told.txt
 cmp -s there.txt told.txt || fail "docs/scenarios.md, docs/reference.md: $(diff there.txt told.txt)"
