@@ -1,5 +1,5 @@
-/* The kinds of message as tables (wire.md 2, 3): message.c reads and writes by them. Not for other
- * modules. */
+/* The kinds of message as tables (wire.md 2, 3): message.c reads and writes by them, and
+ * so do the attackers of a scenario. Not for other modules. */
 #ifndef REPLISIM_PROTOCOL_MESSAGE_TABLE_H
 #define REPLISIM_PROTOCOL_MESSAGE_TABLE_H
 

@@ -56,6 +56,14 @@ uint64_t sim_raft_message_target(const struct sim_raft_message *message);
 uint64_t sim_raft_message_term(const struct sim_raft_message *message); /* 0 for aux */
 size_t sim_raft_message_size_bytes(const struct sim_raft_message *message);
 
+/* A message of somebody without the secret: well-formed, with nothing in it but the term. Of the kinds
+ * append, vote, their results, and timeout-now. Errors: RP_ERR_NOMEM, RP_ERR_INVALID. */
+RP_MUST_USE int sim_raft_message_forge(const struct rp_alloc *alloc,
+                                       enum sim_raft_message_kind kind, uint64_t source,
+                                       uint64_t target, const char *source_address,
+                                       const char *cluster_name, uint64_t term,
+                                       struct sim_raft_message **message_out);
+
 struct sim_consensus_transport {
     void *context;
     /* Carry `message` to whoever is at `address` now (host:port, what this member believes of the

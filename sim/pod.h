@@ -103,6 +103,12 @@ RP_MUST_USE int sim_pod_corrupt(struct sim_pod *pod, struct rp_view path, enum s
 /* A file that nobody registered, put on its disk (off-manifest tests). */
 RP_MUST_USE int sim_pod_put(struct sim_pod *pod, struct rp_view path, uint64_t size_bytes);
 
+/* A consensus message of somebody without the secret (enum sim_raft_message_kind), from that endpoint
+ * to the pod's consensus address, in the name of `source`. Errors: RP_ERR_NOMEM, RP_ERR_INVALID. */
+struct sim_endpoint;
+RP_MUST_USE int sim_pod_forge_raft(struct sim_pod *pod, const struct sim_pod *source,
+                                   struct sim_endpoint *from, int message_kind, uint64_t term);
+
 /* The puller's counters, by the names of behaviour.md 7.7; all lives added up. */
 struct sim_counter {
     const char *name;

@@ -90,6 +90,7 @@ struct message_block {
     struct rp_block block; /* first */
     struct sim_raft_message *message;
     const struct rp_alloc *alloc;
+    bool is_authentic;
 };
 
 static void destroy_message_block(const struct rp_block_kind *kind, void *block)
@@ -102,21 +103,48 @@ static void destroy_message_block(const struct rp_block_kind *kind, void *block)
 
 static const struct rp_block_kind MESSAGE_BLOCK = {"raft-message", destroy_message_block};
 
+static void send_block(struct sim_world *world, struct sim_endpoint *endpoint,
+                       struct rp_view address, struct sim_raft_message *message, size_t size_bytes,
+                       bool is_authentic)
+{
+    struct message_block *holder = rp_allocate(&world->alloc, sizeof *holder);
+    if (holder == NULL) {
+        return;
+    }
+    holder->block = (struct rp_block){&MESSAGE_BLOCK, 1, (const uint8_t *)"", 1};
+    holder->alloc = &world->alloc;
+    holder->message = sim_raft_message_retain(message);
+    holder->is_authentic = is_authentic;
+    sim_net_datagram(endpoint, address, rp_chunk_of(&holder->block), size_bytes);
+    rp_block_release(&holder->block);
+}
+
+int sim_pod_forge_raft(struct sim_pod *pod, const struct sim_pod *source, struct sim_endpoint *from,
+                       int message_kind, uint64_t term)
+{
+    struct sim_world *world = pod->world;
+    struct sim_raft_message *message = NULL;
+    int error = sim_raft_message_forge(&world->alloc, (enum sim_raft_message_kind)message_kind,
+                                       sim_raft_folder_raft_id(source->folder),
+                                       sim_raft_folder_raft_id(pod->folder), source->raft_address,
+                                       world->spec.cluster.name, term, &message);
+    if (error != 0) {
+        return error;
+    }
+    send_block(world, from, rp_view_text(pod->raft_address), message,
+               sim_raft_message_size_bytes(message), false);
+    sim_raft_message_release(message);
+    return 0;
+}
+
 static void send_message(void *context, uint64_t target_raft_id, struct rp_view address,
                          struct sim_raft_message *message, size_t size_bytes)
 {
     struct sim_pod *pod = context;
     (void)target_raft_id;
-    struct message_block *holder = rp_allocate(&pod->world->alloc, sizeof *holder);
-    if (holder == NULL || pod->endpoint == NULL || address.length_bytes == 0) {
-        rp_release(&pod->world->alloc, holder);
-        return;
+    if (pod->endpoint != NULL && address.length_bytes > 0) {
+        send_block(pod->world, pod->endpoint, address, message, size_bytes, true);
     }
-    holder->block = (struct rp_block){&MESSAGE_BLOCK, 1, (const uint8_t *)"", 1};
-    holder->alloc = &pod->world->alloc;
-    holder->message = sim_raft_message_retain(message);
-    sim_net_datagram(pod->endpoint, address, rp_chunk_of(&holder->block), size_bytes);
-    rp_block_release(&holder->block);
 }
 
 static void receive_message(void *context, struct rp_view from_address, sim_site from,
@@ -128,7 +156,7 @@ static void receive_message(void *context, struct rp_view from_address, sim_site
     if (pod->raft != NULL && chunk.block != NULL && chunk.block->kind == &MESSAGE_BLOCK) {
         const struct message_block *holder =
             (const struct message_block *)(const void *)chunk.block;
-        sim_consensus_raft_deliver(pod->raft, holder->message, true);
+        sim_consensus_raft_deliver(pod->raft, holder->message, holder->is_authentic);
     }
 }
 

@@ -11,6 +11,7 @@
 #include "sim/script.h"
 #include "sim/world.h"
 
+struct script_attacker;
 struct script_story;
 
 struct script_memory {
@@ -36,8 +37,9 @@ struct script {
     bool has_spec;
     struct rp_config scratch_config; /* owned when has_scratch: of the latest call that gave one */
     bool has_scratch;
-    struct sim_world *world;    /* borrowed; NULL until the run */
-    struct script_story *story; /* owned; NULL until the run */
+    struct sim_world *world;           /* borrowed; NULL until the run */
+    struct script_story *story;        /* owned; NULL until the run */
+    struct script_attacker *attackers; /* in Lua's memory; newest first */
     char error[SCRIPT_TEXT_MAX];
 };
 

@@ -451,6 +451,7 @@ static void drop(void *context)
     for (; condition != NULL; condition = condition->next) {
         end_condition(script, condition);
     }
+    script_attackers_end(script);
 }
 
 int script_story_new(struct script *script)

@@ -100,6 +100,7 @@ struct sim_pod **script_take_nodes(lua_State *lua, int index, const char *what, 
 void script_push_cluster(lua_State *lua);
 void script_push_net(lua_State *lua);
 void script_push_attacker(lua_State *lua, int options);
+void script_attackers_end(struct script *script);
 /* Sets the keys of the table at `index` in `config`, in their order. */
 void script_take_config(lua_State *lua, int index, const char *what, struct rp_config *config);
 /* `config` of the options at `options`: the cluster's with those keys set, borrowed until the next

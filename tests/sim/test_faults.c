@@ -43,6 +43,17 @@ static void run(const char *words, uint64_t seed, char fingerprint_out[33])
 /* ---- Tables --------------------------------------------------------------------------------------- */
 
 static const char *const stories[] = {
+    "attack story=tamper",
+    "attack story=drop",
+    "attack story=left_on",
+    "attack story=pieces",
+    "attack story=kinds",
+    "attack story=tls tls=true",
+    "attack story=send readers=2",
+    "attack story=consensus readers=4",
+    "attack story=flood kind=connect",
+    "attack story=flood kind=garbage",
+    "attack story=flood kind=slow-frame",
     "disk story=full",
     "disk story=free",
     "disk story=slow",

@@ -1,0 +1,58 @@
+/* What the files of the attacker share; private to them.
+ *
+ *   script_attacker.c  the object; send, replay, and the exchange behind them
+ *   script_tap.c       on the path: capture, tamper, drop
+ *   script_flood.c     floods */
+#ifndef REPLISIM_SIM_SCRIPT_ATTACKER_H
+#define REPLISIM_SIM_SCRIPT_ATTACKER_H
+
+#include "sim/net.h"
+#include "sim/script_story.h"
+
+#define SCRIPT_ATTACKER_TYPE "attacker"
+
+struct script_flood;
+struct script_rule;
+struct script_stream;
+struct script_capture;
+
+/* In Lua's memory; what it owns is freed by its __gc, after the run. */
+struct script_attacker {
+    struct script *script;
+    struct script_attacker *next; /* of the script */
+    sim_site site;
+    uint32_t number;
+    uint32_t address_count; /* each of its endpoints has an address of its own */
+    struct sim_rng rng;
+    struct script_flood *floods; /* owned; newest first */
+    /* On the path. */
+    bool is_on_path, is_tapped;
+    sim_site left, right;
+    struct sim_net_tap tap;
+    struct script_stream *streams;   /* owned: one a direction of a connection */
+    struct script_rule *rules;       /* in Lua's memory; in order of the calls */
+    struct script_capture *captures; /* on coroutines' stacks */
+};
+
+struct script_attacker *script_take_attacker(lua_State *lua);
+/* A new endpoint's address, "192.0.2.x:port". */
+void script_attacker_address(struct script_attacker *attacker, char text_out[64]);
+/* The site of the node named by `key` of the options; SIM_SITE_NONE when it is not there. */
+sim_site script_take_site(lua_State *lua, int options, const char *key);
+
+/* ---- script_tap.c ------------------------------------------------------------------------------ */
+
+int script_attacker_capture(lua_State *lua);
+int script_attacker_tamper(lua_State *lua);
+int script_attacker_drop(lua_State *lua);
+/* From its birth on it sees what passes between its two sites. */
+void script_tap_begin(struct script_attacker *attacker);
+void script_tap_stop(struct script_attacker *attacker); /* no rule any more */
+void script_tap_end(struct script_attacker *attacker);  /* it sees nothing any more */
+
+/* ---- script_flood.c ------------------------------------------------------------------------------ */
+
+int script_attacker_flood(lua_State *lua);
+void script_flood_stop(struct script_attacker *attacker);
+
+#endif

@@ -1,0 +1,24 @@
+/* Messages of the peer channel as Lua tables, in both directions, by the same tables as their JSON:
+ * keys are those of the wire, texts may hold any bytes, times are RFC 3339 texts. */
+#ifndef REPLISIM_SIM_SCRIPT_MESSAGE_H
+#define REPLISIM_SIM_SCRIPT_MESSAGE_H
+
+#include "protocol/types.h"
+#include "sim/script_fields.h"
+
+struct rp_alloc;
+
+/* Of libc, for what is freed before anything can raise. */
+extern const struct rp_alloc script_plain_alloc;
+
+/* The type byte of that name (wire.md 2: "FetchFile"). False: there is none. */
+bool script_message_type(const char *name, uint8_t *type_out);
+/* Pushes the fields of a frame's payload; an empty table for what does not decode. */
+void script_push_message(lua_State *lua, uint8_t type, struct rp_view payload);
+/* Pushes the bytes of a frame of that type, with the fields of the table. Raises an error for unknown
+ * keys, values of a wrong kind and what cannot be encoded. */
+void script_push_frame(lua_State *lua, uint8_t type, int fields, const char *what);
+/* Pushes a table with the fields of both, those of `changes` over the others. */
+void script_push_merged(lua_State *lua, int fields, int changes);
+
+#endif
