@@ -275,6 +275,11 @@ static int add_node(struct restored *restored, const struct rp_node_record *sour
 {
     const struct rp_node_record *record;
     const struct rp_node_record *before = NULL;
+    /* As apply has it: no node is without an id. An empty one would pass for whoever has no role. */
+    if (source->id.length_bytes == 0) {
+        restored->refused_count += 1;
+        return 0;
+    }
     int error = rp_node_record_new(restored->alloc, source, &record);
     if (error != 0) {
         return error;

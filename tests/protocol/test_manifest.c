@@ -631,6 +631,22 @@ START_TEST(arc_snapshot_is_read_and_bad_entries_left_out)
 }
 END_TEST
 
+/* No command makes a node without an id, so no snapshot does: it would pass for the role's bearer
+ * where nobody has the role, and digests would part. */
+START_TEST(restored_node_without_id_is_left_out)
+{
+    struct member *member = member_new(RP_RELEASE_ARC);
+    struct rp_digest before = rp_manifest_digest(member->manifest);
+    struct rp_view json = rp_view_text("{\"nodes\":{\"\":{\"role\":\"reader\"}}}");
+    ck_assert_int_eq(rp_manifest_restore(member->manifest, json, 40), 0);
+    ck_assert_uint_eq(rp_manifest_refused_count(member->manifest), 1);
+    ck_assert_ptr_null(rp_manifest_node(member->manifest, rp_view_make(NULL, 0)));
+    struct rp_digest after = rp_manifest_digest(member->manifest);
+    ck_assert(before.low == after.low && before.high == after.high);
+    member_free(member);
+}
+END_TEST
+
 /* apply-deterministic: a snapshot and the rest of the log give what the whole log gives; and a
  * member that came back this way shares again. */
 START_TEST(snapshot_and_rest_of_log_equal_whole_log)
@@ -917,6 +933,7 @@ int main(void)
     tcase_add_test(tc, members_share_entries_and_hear_the_same);
     tcase_add_test(tc, releases_with_other_admission_do_not_share_answers);
     tcase_add_test(tc, snapshot_restores_files_nodes_and_index);
+    tcase_add_test(tc, restored_node_without_id_is_left_out);
     tcase_add_loop_test(tc, restore_announces_the_difference_if_the_release_does, 0, 2);
     tcase_add_test(tc, damaged_snapshot_is_an_error_and_changes_nothing);
     tcase_add_test(tc, arc_snapshot_is_read_and_bad_entries_left_out);
