@@ -28,6 +28,7 @@ static const struct {
     const char *about;
 } targets[] = {
     {"auth", "MACs, freshness and the memory of nonces"},
+    {"cluster", "a whole small cluster: what happens to it, event by event"},
     {"command", "commands of the log applied to a small manifest, in every release"},
     {"fetch_client", "a fetch asked for: any server, a sink and a connection that fail"},
     {"fetch_server", "a fetch served: any request, a store and a connection that fail"},

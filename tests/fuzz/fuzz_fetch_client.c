@@ -326,6 +326,7 @@ static void run(struct session *session)
             break;
         }
     }
+    session->input->at = session->input->end; /* from here on, everything is taken whole */
     /* Nobody answers any more. Where a release sets the body no bound, the stream's end does. */
     for (int i = 0; i < TIMER_MAX && session->finish_count == 0; i++) {
         rp_time_ns deadline_ns = rp_fetch_client_deadline(session->client);

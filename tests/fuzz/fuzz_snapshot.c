@@ -138,8 +138,7 @@ static size_t node_count_of(const struct rp_manifest *manifest)
     size_t count = MAX;
     struct rp_view cursor = rp_view_make(NULL, 0);
     const struct rp_node_record *last = NULL;
-    /* The page begins after the cursor, so the one empty id is seen by no page. */
-    total += rp_manifest_node(manifest, cursor) != NULL;
+
     while (count == MAX) {
         count = rp_manifest_node_page(manifest, cursor, records, MAX);
         total += count;
