@@ -54,6 +54,7 @@ struct node_sink {
     int open_error;
     bool is_stale;      /* PRIVATE: what is staged belongs to an earlier try */
     bool is_publishing; /* PRIVATE: an empty file is opened only to be published */
+    bool has_file;      /* TEMP, PART_FILE: the staging file is there, open or not */
     bool is_removing;   /* what is on its way out is not called back */
     bool is_cancelled;
     struct rp_store_stat published;

@@ -9,6 +9,7 @@ static void on_opened(void *owner, int error)
     sink->open_error = error;
     if (error == 0) {
         sink->writer = sink->call.request.handle;
+        sink->has_file = true;
         sink->size_bytes = sink->call.request.size_bytes;
     }
     node_sink_answer(sink, 0);
@@ -35,6 +36,7 @@ static void on_renamed(void *owner, int error)
 {
     struct node_sink *sink = owner;
     sink->published = sink->call.request.stat;
+    sink->has_file = error != 0;
     node_sink_answer(sink, error);
 }
 

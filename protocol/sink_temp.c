@@ -53,11 +53,11 @@ static void on_removed(void *owner, int error)
 
 static bool drop(struct node_sink *sink)
 {
-    bool is_there = sink->writer != 0;
     node_sink_file_close(sink);
-    if (!is_there || sink->node->is_dead) {
+    if (!sink->has_file || sink->node->is_dead) {
         return false;
     }
+    sink->has_file = false;
     const struct rp_store_port *store = &sink->node->ports.store;
     sink->is_removing = true;
     store->remove(store->state, node_call_begin(&sink->call, on_removed),

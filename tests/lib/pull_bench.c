@@ -55,6 +55,17 @@ static void copy_text(char *target, size_t target_bytes, struct rp_view text)
     target[text.length_bytes] = '\0';
 }
 
+/* Reading the hash ended it: what a right prefix leaves is made again. */
+static void feed_prefix(struct pull_bench *bench, struct node_worker *worker)
+{
+    uint8_t bytes[PULL_FILE_BYTES_MAX];
+    size_t length_bytes = (size_t)worker->byte_offset;
+    ck_assert_uint_le(length_bytes, sizeof bytes);
+    sim_body_fill(bench->bodies, bench->right_key, 0, bytes, length_bytes);
+    rp_sha256_begin(worker->hash);
+    rp_sha256_update(worker->hash, rp_view_make(bytes, length_bytes));
+}
+
 static void note_call(struct pull_bench *bench, struct node_worker *worker)
 {
     ck_assert_uint_lt(bench->call_count, PULL_CALL_MAX);
@@ -65,6 +76,7 @@ static void note_call(struct pull_bench *bench, struct node_worker *worker)
     call->offset_bytes = worker->byte_offset;
     if (worker->byte_offset > 0) {
         rp_sha256_hex(worker->hash, call->prefix_sha256);
+        feed_prefix(bench, worker);
     }
 }
 
@@ -263,13 +275,14 @@ void pull_bench_begin(struct pull_bench *bench, enum rp_release release, uint32_
 {
     memset(bench, 0, sizeof *bench);
     test_alloc_init(&bench->memory);
-    bench->ports.alloc = &bench->memory.alloc;
+    test_alloc_init(&bench->node_memory);
+    bench->ports.alloc = &bench->node_memory.alloc;
     make_world(bench);
     make_bodies(bench);
     make_config(bench, queue_max, attempt_max);
     bench->ports.random = (struct rp_random_port){bench, fill};
     bench->ports.consensus = (struct rp_consensus_port){.state = bench, .status = status};
-    ck_assert_int_eq(rp_entry_pool_new(&bench->memory.alloc, &bench->pool), 0);
+    ck_assert_int_eq(rp_entry_pool_new(&bench->node_memory.alloc, &bench->pool), 0);
     struct rp_node_options options = {
         .config = &bench->config,
         .ports = &bench->ports,
@@ -296,6 +309,7 @@ void pull_bench_end(struct pull_bench *bench)
     sim_clock_free(bench->clock);
     sim_bodies_free(bench->bodies);
     sim_event_queue_free(bench->queue);
+    ck_assert_uint_eq(bench->node_memory.live_count, 0);
     ck_assert_uint_eq(bench->memory.live_count, 0);
 }
 

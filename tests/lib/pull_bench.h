@@ -27,7 +27,8 @@ struct pull_call {
 };
 
 struct pull_bench {
-    struct test_alloc memory;
+    struct test_alloc memory;      /* the world's */
+    struct test_alloc node_memory; /* may fail */
     struct sim_event_queue *queue;
     struct sim_bodies *bodies;
     struct sim_disks *disks;

@@ -316,6 +316,106 @@ START_TEST(reader_outlives_the_name_and_lists_are_sorted)
 }
 END_TEST
 
+/* ---- Plain files --------------------------------------------------------------------------------- */
+
+static int file_open(struct world *world, const char *path, enum rp_stage_mode mode,
+                     struct call *call)
+{
+    world->port->file_open(world->port->state, begin(call), rp_view_text(path), mode);
+    run(world);
+    ck_assert_int_eq(call->done_count, 1);
+    return call->error;
+}
+
+static int file_rename(struct world *world, const char *from, const char *to)
+{
+    struct call call;
+    world->port->file_rename(world->port->state, begin(&call), rp_view_text(from),
+                             rp_view_text(to));
+    run(world);
+    ck_assert_int_eq(call.done_count, 1);
+    return call.error;
+}
+
+static uint64_t size_of(struct world *world, const char *path)
+{
+    struct call call;
+    world->port->stat(world->port->state, begin(&call), rp_view_text(path));
+    run(world);
+    return call.request.stat.is_present ? call.request.stat.size_bytes : UINT64_MAX;
+}
+
+/* A plain file is seen and counted from its first byte on; appending never makes one; a rename takes
+ * one step and frees what it replaces. */
+START_TEST(plain_file_is_visible_while_it_grows)
+{
+    struct world world;
+    struct call call;
+    world_make(&world, 1 << 30);
+    ck_assert_int_eq(file_open(&world, "a.part", RP_STAGE_APPEND, &call), RP_ERR_NOT_FOUND);
+    ck_assert_int_eq(file_open(&world, "", RP_STAGE_TRUNCATE, &call), RP_ERR_INVALID);
+    ck_assert_int_eq(file_open(&world, "a.part", RP_STAGE_TRUNCATE, &call), 0);
+    ck_assert_uint_eq(size_of(&world, "a.part"), 0);
+    ck_assert_int_eq(write_body(&world, call.request.handle, BODY_BYTES), 0);
+    ck_assert_uint_eq(size_of(&world, "a.part"), BODY_BYTES);
+    ck_assert_uint_eq(sim_store_used_bytes(world.store), BODY_BYTES);
+    ck_assert_uint_eq(sim_store_plain_count(world.store), 1);
+    world.port->file_close(world.port->state, call.request.handle);
+    ck_assert_int_eq(file_open(&world, "a.part", RP_STAGE_APPEND, &call), 0);
+    ck_assert_uint_eq(call.request.size_bytes, BODY_BYTES);
+    ck_assert_int_eq(sim_store_put(world.store, rp_view_text("a"), 9, 10, 0), 0);
+    ck_assert_int_eq(file_rename(&world, "a.part", "a"), 0);
+    ck_assert_int_eq(file_rename(&world, "a.part", "a"), RP_ERR_NOT_FOUND);
+    ck_assert(sim_store_verify(world.store, rp_view_text("a"), 9, BODY_BYTES));
+    ck_assert_uint_eq(sim_store_used_bytes(world.store), BODY_BYTES);
+    ck_assert_uint_eq(sim_store_plain_count(world.store), 0);
+    ck_assert_uint_eq(sim_store_count(world.store), 1);
+    world_clear(&world);
+}
+END_TEST
+
+/* What is written into a file that was removed meanwhile counts for nothing and is gone at the end. */
+START_TEST(removed_file_takes_its_bytes_along)
+{
+    struct world world;
+    struct call call;
+    world_make(&world, 1 << 30);
+    ck_assert_int_eq(file_open(&world, "a.part", RP_STAGE_TRUNCATE, &call), 0);
+    ck_assert_int_eq(sim_store_remove(world.store, rp_view_text("a.part")), 0);
+    ck_assert_int_eq(write_body(&world, call.request.handle, BODY_BYTES), 0);
+    ck_assert_uint_eq(sim_store_used_bytes(world.store), 0);
+    ck_assert_uint_eq(sim_store_plain_count(world.store), 0);
+    world.port->file_close(world.port->state, call.request.handle);
+    world_clear(&world);
+}
+END_TEST
+
+/* Nobody syncs a plain file: power loss within half a minute of the last write takes it, a killed
+ * process keeps it, and after that the system has written it back. */
+START_TEST(plain_file_is_durable_only_after_a_while)
+{
+    static const struct {
+        rp_time_ns age_ns;
+        bool is_power_lost, is_kept;
+    } rows[] = {{RP_NS_PER_S, false, true},
+                {RP_NS_PER_S, true, false},
+                {SIM_STORE_WRITEBACK_NS + RP_NS_PER_S, true, true}};
+    struct world world;
+    struct call call;
+    world_make(&world, 1 << 30);
+    ck_assert_int_eq(file_open(&world, "a.part", RP_STAGE_TRUNCATE, &call), 0);
+    ck_assert_int_eq(write_body(&world, call.request.handle, BODY_BYTES), 0);
+    sim_event_queue_advance(world.queue, sim_event_queue_now(world.queue) + rows[_i].age_ns);
+    sim_store_detach(world.store);
+    if (rows[_i].is_power_lost) {
+        sim_store_power_loss(world.store);
+    }
+    ck_assert_uint_eq(sim_store_count(world.store), rows[_i].is_kept ? 1 : 0);
+    ck_assert_uint_eq(sim_store_used_bytes(world.store), rows[_i].is_kept ? BODY_BYTES : 0);
+    world_clear(&world);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("store");
@@ -329,6 +429,9 @@ int main(void)
     tcase_add_test(tcase, short_writes_add_up_to_the_body);
     tcase_add_loop_test(tcase, damage_is_seen_by_content, 0, 4);
     tcase_add_test(tcase, reader_outlives_the_name_and_lists_are_sorted);
+    tcase_add_test(tcase, plain_file_is_visible_while_it_grows);
+    tcase_add_test(tcase, removed_file_takes_its_bytes_along);
+    tcase_add_loop_test(tcase, plain_file_is_durable_only_after_a_while, 0, 3);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
