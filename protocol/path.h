@@ -34,6 +34,8 @@ const char *rp_path_verdict_name(enum rp_path_verdict verdict);
 /* Canonical form (behaviour.md 5.2) appended to `out`; "." for the empty path. */
 RP_MUST_USE int rp_path_clean(struct rp_view path, struct rp_buffer *out);
 
+/* Objects have the names of their paths (trait `store_names`). */
+bool rp_path_is_stored_as_is(const struct rp_traits *traits);
 /* Under which name the reference's local storage keeps a streamed write, relative to its root
  * (behaviour.md 8, trait `store_names`). `root_length_bytes`: length of the root's full name, which
  * counts toward the file system's limit. False: it would refuse. */

@@ -67,12 +67,17 @@ static int mapped_name(struct rp_view path, struct rp_buffer *name_out)
     return error;
 }
 
+bool rp_path_is_stored_as_is(const struct rp_traits *traits)
+{
+    return traits->store_names == RP_STORE_NAMES_EXACT;
+}
+
 int rp_path_stored_name(const struct rp_traits *traits, struct rp_view path,
                         size_t root_length_bytes, struct rp_buffer *name_out, bool *is_refused_out)
 {
     size_t start = name_out->length_bytes;
     *is_refused_out = path.length_bytes == 0;
-    if (traits->store_names == RP_STORE_NAMES_EXACT) {
+    if (rp_path_is_stored_as_is(traits)) {
         return rp_buffer_append(name_out, path);
     }
     int error = mapped_name(path, name_out);
