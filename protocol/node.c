@@ -264,7 +264,6 @@ static int init_node(struct rp_node *node, const struct rp_node_options *options
     node->release = options->release;
     node->traits = rp_release_traits(options->release);
     node->ports = *options->ports;
-    rp_local_store_init(&node->local_store, node->traits, node->ports.alloc, &node->ports.store);
     node->observer = options->observer;
     node->pool = options->pool;
     rp_table_init(&node->links, node->ports.alloc);
@@ -345,7 +344,6 @@ void rp_node_free(struct rp_node *node)
     node->is_dead = true;
     node->phase = NODE_STOPPED;
     clear_parts(node);
-    rp_local_store_clear(&node->local_store);
     rp_table_clear(&node->links);
     rp_arena_clear(&node->scratch);
     rp_buffer_clear(&node->frame);

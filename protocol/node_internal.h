@@ -22,7 +22,6 @@
 #include "protocol/forward_client.h"
 #include "protocol/frame.h"
 #include "protocol/limits.h"
-#include "protocol/local_store.h"
 #include "protocol/message.h"
 #include "protocol/node.h"
 #include "protocol/node_call.h"
@@ -73,7 +72,6 @@ struct rp_node {
     enum rp_release release;
     const struct rp_traits *traits;
     struct rp_ports ports;
-    struct rp_local_store local_store; /* what ports.store is where names are mapped */
     const struct rp_observer *observer;
     struct rp_entry_pool *pool;
     enum node_phase phase;

@@ -143,6 +143,10 @@ struct rp_store_request {
  * nothing, so stat finds it absent and all else refuses it). Staging objects are invisible to stat,
  * list and read_open; their names are the store's secret.
  *
+ * Under which names objects lie on the disk is the store's too. One that keeps the reference's names
+ * (trait `store_names`) maps paths by rp_path_stored_name, refuses what that refuses, and leaves names
+ * that begin with a dot out of lists.
+ *
  * The three file_ calls are for releases that stage in plain files beside the final ones (trait
  * `staging`, sink.h): such a file is a final object of its own from the moment it is opened, seen
  * by stat, list and read_open, counted as space, kept over lives. Nothing of it is ever synced. */

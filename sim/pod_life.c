@@ -273,6 +273,7 @@ static int make_ports(struct sim_pod *pod)
     }
     pod->ports.alloc = &world->alloc;
     pod->ports.clock = *sim_clock_attach(pod->clock, &gate, pod->number);
+    sim_store_set_names(pod->store, rp_release_traits(pod->release));
     pod->ports.store = *sim_store_attach(pod->store, &gate, &pod->ports.clock);
     pod->ports.random = (struct rp_random_port){pod, fill_random};
     pod->ports.log = (struct rp_log_port){pod, write_log};

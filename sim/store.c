@@ -1,6 +1,7 @@
 #include "sim/store.h"
 
 #include "protocol/error.h"
+#include "protocol/limits.h"
 #include "protocol/panic.h"
 #include "sim/store_internal.h"
 
@@ -72,7 +73,7 @@ void sim_store_wipe(struct sim_store *store)
     struct store_record **order = store_table_order(&store->table);
     RP_ASSERT(order != NULL || store->table.count == 0);
     for (size_t index = store->table.count; index > 0; index -= 1) {
-        store_hide(store, order[index - 1], false);
+        store_hide(store, order[index - 1], store_record_path(order[index - 1]), false);
     }
     store_table_clear(&store->table);
     store->used_bytes = 0;
@@ -145,7 +146,16 @@ void store_unname(struct sim_store *store, struct store_object *object)
 int store_show(struct sim_store *store, struct rp_view path, struct rp_view sha256_hex,
                struct store_object *object, bool is_by_node)
 {
-    struct store_record *old = store_table_find(&store->table, path);
+    struct rp_buffer scratch;
+    struct rp_view name;
+    rp_buffer_init(&scratch, store_alloc(store), RP_FRAME_LENGTH_MAX);
+    if (!store_name(store, path, &scratch, &name)) {
+        store_unuse(store, object->content.length_bytes);
+        store_object_release(store_alloc(store), object);
+        rp_buffer_clear(&scratch);
+        return RP_ERR_INVALID;
+    }
+    struct store_record *old = store_table_find(&store->table, name);
     if (old != NULL) {
         store_unuse(store, old->object->content.length_bytes);
         store_unname(store, old->object); /* somebody may still have it open */
@@ -154,7 +164,8 @@ int store_show(struct sim_store *store, struct rp_view path, struct rp_view sha2
     object->identity = store->identity_next;
     object->is_named = true;
     uint64_t length_bytes = object->content.length_bytes;
-    int error = store_table_put(&store->table, path, object);
+    int error = store_table_put(&store->table, name, object);
+    rp_buffer_clear(&scratch);
     if (error != 0) {
         store_unuse(store, length_bytes);
         return error;
@@ -166,25 +177,25 @@ int store_show(struct sim_store *store, struct rp_view path, struct rp_view sha2
     return 0;
 }
 
-void store_hide(struct sim_store *store, struct store_record *record, bool is_by_node)
+void store_hide(struct sim_store *store, struct store_record *record, struct rp_view path,
+                bool is_by_node)
 {
     const struct sim_store_watch *watch = &store->disks->spec.watch;
     store_unuse(store, record->object->content.length_bytes);
     store_unname(store, record->object);
     /* The watcher is told before the name's memory goes, and looks the store up without it. */
-    uint8_t *path = rp_allocate(store_alloc(store), record->path_bytes + 1);
-    RP_ASSERT(path != NULL);
-    size_t path_bytes = record->path_bytes;
-    memcpy(path, record->path, path_bytes);
+    uint8_t *copy = rp_allocate(store_alloc(store), path.length_bytes + 1);
+    RP_ASSERT(copy != NULL);
+    memcpy(copy, path.bytes, path.length_bytes);
     struct store_object *object = record->object;
     object->reference_count += 1;
     store_table_remove(&store->table, record);
     if (watch->vanished != NULL) {
-        watch->vanished(watch->context, store, rp_view_make(path, path_bytes), &object->content,
-                        is_by_node);
+        watch->vanished(watch->context, store, rp_view_make(copy, path.length_bytes),
+                        &object->content, is_by_node);
     }
     store_object_release(store_alloc(store), object);
-    rp_release(store_alloc(store), path);
+    rp_release(store_alloc(store), copy);
 }
 
 /* ---- Lives ------------------------------------------------------------------------------------- */
@@ -234,7 +245,7 @@ static void unsynced_vanish(struct sim_store *store)
     for (size_t index = count; index > 0; index -= 1) {
         if (store_now(store) < order[index - 1]->object->durable_ns) {
             /* From the end: the order of those before stays as it is. */
-            store_hide(store, order[index - 1], false);
+            store_hide(store, order[index - 1], store_record_path(order[index - 1]), false);
         }
     }
 }
@@ -295,7 +306,7 @@ const struct sim_disk_faults *sim_store_faults(const struct sim_store *store)
 
 const struct sim_content *sim_store_content(const struct sim_store *store, struct rp_view path)
 {
-    const struct store_record *record = store_table_find(&store->table, path);
+    const struct store_record *record = store_find(store, path);
     return record == NULL ? NULL : &record->object->content;
 }
 
@@ -372,11 +383,11 @@ int sim_store_put(struct sim_store *store, struct rp_view path, sim_body_key key
 
 int sim_store_remove(struct sim_store *store, struct rp_view path)
 {
-    struct store_record *record = store_table_find(&store->table, path);
+    struct store_record *record = store_find(store, path);
     if (record == NULL) {
         return RP_ERR_NOT_FOUND;
     }
-    store_hide(store, record, false);
+    store_hide(store, record, path, false);
     return 0;
 }
 
@@ -405,7 +416,7 @@ static int damage_content(struct sim_store *store, struct sim_content *content,
 
 int sim_store_damage(struct sim_store *store, struct rp_view path, enum sim_store_damage damage)
 {
-    struct store_record *record = store_table_find(&store->table, path);
+    struct store_record *record = store_find(store, path);
     if (record == NULL) {
         return RP_ERR_NOT_FOUND;
     }

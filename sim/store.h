@@ -15,6 +15,7 @@
 #define REPLISIM_SIM_STORE_H
 
 #include "protocol/ports.h"
+#include "protocol/release.h"
 #include "sim/body.h"
 #include "sim/event_queue.h"
 #include "sim/gate.h"
@@ -75,6 +76,9 @@ void sim_store_set_owner(struct sim_store *store, void *owner); /* the volume mo
  * stamps of files and is borrowed (NULL: stamps are true virtual time). */
 const struct rp_store_port *sim_store_attach(struct sim_store *store, const struct sim_gate *gate,
                                              const struct rp_clock_port *clock);
+/* Names on the disk are from now on those of this release (trait `store_names`); at first, exact.
+ * Truth is asked by path all the same; sim_store_names tells what is on the disk. */
+void sim_store_set_names(struct sim_store *store, const struct rp_traits *traits);
 /* Ends it: calls in flight never complete (those that had reached the disk did their work or not at
  * all), handles are closed, requests in the node's memory are not touched. */
 void sim_store_detach(struct sim_store *store);

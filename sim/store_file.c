@@ -1,5 +1,6 @@
 /* Plain files: final objects that a node writes in place, and renames. */
 #include "protocol/error.h"
+#include "protocol/limits.h"
 #include "sim/store_internal.h"
 
 /* The system writes back by itself after a while; nobody asked it to. */
@@ -18,16 +19,7 @@ void store_file_grown(struct sim_store *store, struct store_object *object, size
     touch(store, object);
 }
 
-static bool is_hidden(struct rp_view path)
-{
-    size_t at = path.length_bytes;
-    while (at > 0 && path.bytes[at - 1] != '/') {
-        at -= 1;
-    }
-    return at < path.length_bytes && path.bytes[at] == '.';
-}
-
-static int file_make(struct sim_store *store, struct rp_view path)
+static int file_make(struct sim_store *store, struct rp_view name)
 {
     struct store_object *object = store_object_new(store_alloc(store), store->disks->spec.bodies);
     if (object == NULL) {
@@ -37,9 +29,9 @@ static int file_make(struct sim_store *store, struct rp_view path)
     store->identity_next += 1;
     object->identity = store->identity_next;
     object->is_named = true;
-    object->is_plain = !is_hidden(path);
+    object->is_plain = !store_name_is_hidden(name);
     store->plain_count += object->is_plain;
-    return store_table_put(&store->table, path, object);
+    return store_table_put(&store->table, name, object);
 }
 
 static void file_empty(struct sim_store *store, struct store_object *object)
@@ -49,16 +41,9 @@ static void file_empty(struct sim_store *store, struct store_object *object)
     touch(store, object);
 }
 
-int store_file_open(struct sim_store *store, struct store_op *op)
+static int file_open(struct sim_store *store, struct store_op *op, struct rp_view path)
 {
-    struct rp_view path = rp_view_make(op->text, op->path_bytes);
     bool is_append = op->mode == RP_STAGE_APPEND;
-    if (path.length_bytes == 0) {
-        return RP_ERR_INVALID;
-    }
-    if (is_append && store->faults.has_no_append) {
-        return RP_ERR_UNSUPPORTED;
-    }
     struct store_record *record = store_table_find(&store->table, path);
     if (record == NULL && is_append) {
         return RP_ERR_NOT_FOUND;
@@ -81,17 +66,30 @@ int store_file_open(struct sim_store *store, struct store_op *op)
     return 0;
 }
 
+int store_file_open(struct sim_store *store, struct store_op *op)
+{
+    if (op->mode == RP_STAGE_APPEND && store->faults.has_no_append) {
+        return RP_ERR_UNSUPPORTED;
+    }
+    struct rp_buffer scratch;
+    struct rp_view name;
+    rp_buffer_init(&scratch, store_alloc(store), RP_FRAME_LENGTH_MAX);
+    bool is_named = store_name(store, rp_view_make(op->text, op->path_bytes), &scratch, &name);
+    int error = is_named ? file_open(store, op, name) : RP_ERR_INVALID;
+    rp_buffer_clear(&scratch);
+    return error;
+}
+
 int store_file_rename(struct sim_store *store, struct store_op *op)
 {
     struct rp_view to = rp_view_make(op->text + op->path_bytes, op->second_bytes);
-    struct store_record *record =
-        store_table_find(&store->table, rp_view_make(op->text, op->path_bytes));
-    if (record == NULL || to.length_bytes == 0) {
+    struct store_record *record = store_find(store, rp_view_make(op->text, op->path_bytes));
+    if (record == NULL || !store_name_is_storable(store, to)) {
         return record == NULL ? RP_ERR_NOT_FOUND : RP_ERR_INVALID;
     }
     struct store_object *object = record->object;
-    if (rp_view_equal(store_record_path(record), to)) {
-        return 0;
+    if (store_find(store, to) == record) {
+        return 0; /* another path of the same file */
     }
     object->reference_count += 1; /* the old name's goes, the new one takes this */
     store_unname(store, object);

@@ -2,6 +2,7 @@
 #ifndef REPLISIM_SIM_STORE_INTERNAL_H
 #define REPLISIM_SIM_STORE_INTERNAL_H
 
+#include "protocol/buffer.h"
 #include "sim/store.h"
 
 /* Bytes that a name, or a reader after the name is gone, refers to. */
@@ -95,7 +96,8 @@ struct sim_store {
     struct sim_gate gate;
     const struct rp_clock_port *clock;
     bool is_attached;
-    uint64_t life; /* counts attachments: a call into the node may end the life */
+    const struct rp_traits *names; /* NULL: exact */
+    uint64_t life;                 /* counts attachments: a call into the node may end the life */
     struct store_table table;
     struct store_stage *stages; /* owned; newest first */
     struct store_handle *handles;
@@ -139,8 +141,17 @@ RP_MUST_USE int store_show(struct sim_store *store, struct rp_view path, struct 
                            struct store_object *object, bool is_by_node);
 /* The object is under no name any more, or about to get another. */
 void store_unname(struct sim_store *store, struct store_object *object);
-void store_hide(struct sim_store *store, struct store_record *record, bool is_by_node);
+/* `path`: as it is told to the watcher. */
+void store_hide(struct sim_store *store, struct store_record *record, struct rp_view path,
+                bool is_by_node);
 void store_stage_free(struct sim_store *store, struct store_stage *stage);
+
+/* store_names.c. The name of a path, maybe in `scratch`, which the caller clears; false: refused. */
+bool store_name(const struct sim_store *store, struct rp_view path, struct rp_buffer *scratch,
+                struct rp_view *name_out);
+struct store_record *store_find(const struct sim_store *store, struct rp_view path);
+bool store_name_is_storable(const struct sim_store *store, struct rp_view path);
+bool store_name_is_hidden(struct rp_view name);
 
 /* store_file.c: plain files */
 RP_MUST_USE int store_file_open(struct sim_store *store, struct store_op *op);

@@ -1,5 +1,6 @@
 /* The port: each call becomes one operation with one event, which does its work and completes it. */
 #include "protocol/error.h"
+#include "protocol/limits.h"
 #include "protocol/panic.h"
 #include "sim/store_internal.h"
 
@@ -183,7 +184,7 @@ static int apply_stat(struct sim_store *store, struct store_op *op)
         return RP_ERR_IO;
     }
     struct rp_store_stat stat = {0};
-    const struct store_record *record = store_table_find(&store->table, op_path(op));
+    const struct store_record *record = store_find(store, op_path(op));
     if (record != NULL) {
         stat.is_present = true;
         stat.size_bytes = record->object->content.length_bytes;
@@ -224,7 +225,7 @@ static struct store_stage *stage_new(struct sim_store *store, const struct store
 
 static int apply_stage_open(struct sim_store *store, struct store_op *op)
 {
-    if (op->path_bytes == 0) {
+    if (!store_name_is_storable(store, op_path(op))) {
         return RP_ERR_INVALID;
     }
     if (op->mode == RP_STAGE_APPEND && store->faults.has_no_append) {
@@ -350,7 +351,7 @@ static int apply_stage_discard(struct sim_store *store, struct store_op *op)
 
 static int apply_read_open(struct sim_store *store, struct store_op *op)
 {
-    const struct store_record *record = store_table_find(&store->table, op_path(op));
+    const struct store_record *record = store_find(store, op_path(op));
     if (fails(store, store->faults.read_error)) {
         return RP_ERR_IO;
     }
@@ -382,14 +383,14 @@ static int apply_read(struct sim_store *store, struct store_op *op)
 
 static int apply_remove(struct sim_store *store, struct store_op *op)
 {
-    struct store_record *record = store_table_find(&store->table, op_path(op));
+    struct store_record *record = store_find(store, op_path(op));
     if (fails(store, store->faults.write_error)) {
         return RP_ERR_IO;
     }
     if (record == NULL) {
         return RP_ERR_NOT_FOUND;
     }
-    store_hide(store, record, true);
+    store_hide(store, record, op_path(op), true);
     return 0;
 }
 
@@ -467,7 +468,12 @@ static struct rp_store_list_item *list_page(struct sim_store *store, const struc
     RP_ASSERT(items != NULL);
     request->items = items;
     request->item_count = 0;
-    while (request->item_count < room && has_prefix(store_record_path(order[index]), prefix)) {
+    while (request->item_count < room && index < store->table.count &&
+           has_prefix(store_record_path(order[index]), prefix)) {
+        if (store->names != NULL && store_name_is_hidden(store_record_path(order[index]))) {
+            index += 1;
+            continue;
+        }
         struct rp_store_list_item *item = &items[request->item_count];
         item->path = store_record_path(order[index]);
         item->size_bytes = order[index]->object->content.length_bytes;

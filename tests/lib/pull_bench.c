@@ -278,6 +278,7 @@ void pull_bench_begin(struct pull_bench *bench, enum rp_release release, uint32_
     test_alloc_init(&bench->node_memory);
     bench->ports.alloc = &bench->node_memory.alloc;
     make_world(bench);
+    sim_store_set_names(bench->store, rp_release_traits(release));
     make_bodies(bench);
     make_config(bench, queue_max, attempt_max);
     bench->ports.random = (struct rp_random_port){bench, fill};
