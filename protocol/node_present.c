@@ -1,6 +1,7 @@
 #include "protocol/node_present.h"
 
 #include "protocol/node_internal.h"
+#include "protocol/path.h"
 #include "protocol/sink.h"
 
 static void close_reader(struct node_check *check)
@@ -104,7 +105,7 @@ static bool turns_to_part(struct node_check *check, int error)
     const struct rp_traits *traits = check->node->traits;
     bool is_shown = error == 0 && check->call.request.stat.is_present;
     return !is_shown && !check->is_part && !check->is_cancelled &&
-           node_sink_kind_of(traits)->is_part_shown;
+           rp_path_part_suffix(traits).length_bytes > 0;
 }
 
 static void on_stated(void *owner, int error)

@@ -36,6 +36,9 @@ RP_MUST_USE int rp_path_clean(struct rp_view path, struct rp_buffer *out);
 
 /* Objects have the names of their paths (trait `store_names`). */
 bool rp_path_is_stored_as_is(const struct rp_traits *traits);
+/* What stands behind a name while a write to it goes on and is seen there (trait `staging`): stat
+ * falls back to it, and the file system's limit counts it. Empty: nothing is seen. */
+struct rp_view rp_path_part_suffix(const struct rp_traits *traits);
 /* Under which name the reference's local storage keeps a streamed write, relative to its root
  * (behaviour.md 8, trait `store_names`). `root_length_bytes`: length of the root's full name, which
  * counts toward the file system's limit. False: it would refuse. */

@@ -1,7 +1,6 @@
 #include "protocol/path.h"
 
 #include "protocol/limits.h"
-#include "protocol/sink.h"
 
 /* Of the file systems that the reference runs on. */
 #define NAME_BYTES_MAX      255
@@ -67,6 +66,11 @@ static int mapped_name(struct rp_view path, struct rp_buffer *name_out)
     return error;
 }
 
+struct rp_view rp_path_part_suffix(const struct rp_traits *traits)
+{
+    return rp_view_text(traits->staging == RP_STAGING_PART_FILE ? ".part" : "");
+}
+
 bool rp_path_is_stored_as_is(const struct rp_traits *traits)
 {
     return traits->store_names == RP_STORE_NAMES_EXACT;
@@ -86,7 +90,7 @@ int rp_path_stored_name(const struct rp_traits *traits, struct rp_view path,
         return error;
     }
     struct rp_view name = rp_view_make(name_out->bytes + start, name_out->length_bytes - start);
-    size_t suffix_bytes = node_sink_kind_of(traits)->name_suffix_bytes;
+    size_t suffix_bytes = rp_path_part_suffix(traits).length_bytes;
     *is_refused_out =
         is_outside_or_root(name) || !fits_file_system(name, root_length_bytes, suffix_bytes);
     return 0;

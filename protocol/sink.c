@@ -1,6 +1,7 @@
 #include "protocol/sink.h"
 
 #include "protocol/node_internal.h"
+#include "protocol/path.h"
 #include "protocol/sink_kinds.h"
 
 const struct node_sink_kind *node_sink_kind_of(const struct rp_traits *traits)
@@ -119,9 +120,10 @@ void node_sink_cancel(struct node_sink *sink)
 
 struct rp_view node_part_name(struct rp_node *node, struct rp_view path)
 {
+    struct rp_view suffix = rp_path_part_suffix(node->traits);
     rp_buffer_reset(&node->part_name);
-    bool is_made = rp_buffer_append(&node->part_name, path) == 0 &&
-                   rp_buffer_append_text(&node->part_name, NODE_PART_SUFFIX) == 0;
+    bool is_made = suffix.length_bytes > 0 && rp_buffer_append(&node->part_name, path) == 0 &&
+                   rp_buffer_append(&node->part_name, suffix) == 0;
     return is_made ? rp_buffer_view(&node->part_name) : rp_view_make(NULL, 0);
 }
 

@@ -26,9 +26,6 @@
 struct node_sink;
 
 struct node_sink_kind {
-    /* Bytes behind the final name while a write goes on: the file system's limit counts them. */
-    size_t name_suffix_bytes;
-    bool is_part_shown; /* stat and read fall back to the part file */
     bool (*begin)(struct node_sink *sink);
     void (*write)(struct node_sink *sink);
     int (*publish)(struct node_sink *sink, bool is_whole);
@@ -85,7 +82,8 @@ bool node_sink_is_busy(const struct node_sink *sink); /* an answer of this try i
 bool node_sink_holds(const struct node_sink *sink);   /* something is open */
 void node_sink_cancel(struct node_sink *sink);
 
-/* `<path>.part` in memory of the node, until the next call; empty when memory is short. */
+/* `<path>.part` in memory of the node, until the next call; empty when memory is short, or where the
+ * release has no part files. */
 struct rp_view node_part_name(struct rp_node *node, struct rp_view path);
 
 #endif

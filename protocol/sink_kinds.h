@@ -4,8 +4,6 @@
 
 #include "protocol/sink.h"
 
-#define NODE_PART_SUFFIX ".part"
-
 extern const struct node_sink_kind NODE_SINK_PRIVATE; /* sink_private.c */
 extern const struct node_sink_kind NODE_SINK_TEMP;    /* sink_temp.c */
 extern const struct node_sink_kind NODE_SINK_PART;    /* sink_part.c */

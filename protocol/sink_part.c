@@ -1,13 +1,15 @@
 #include "protocol/node_internal.h"
+#include "protocol/path.h"
 #include "protocol/sink_kinds.h"
 
 /* behaviour.md 8, "Later": `<path>.part`. */
 
 static bool begin(struct node_sink *sink)
 {
+    struct rp_view suffix = rp_path_part_suffix(sink->node->traits);
     rp_buffer_reset(&sink->name);
     if (rp_buffer_append(&sink->name, sink->entry->path) != 0 ||
-        rp_buffer_append_text(&sink->name, NODE_PART_SUFFIX) != 0) {
+        rp_buffer_append(&sink->name, suffix) != 0) {
         sink->open_error = RP_ERR_NOMEM;
         return false;
     }
@@ -32,8 +34,6 @@ static bool drop(struct node_sink *sink)
 }
 
 const struct node_sink_kind NODE_SINK_PART = {
-    .name_suffix_bytes = sizeof NODE_PART_SUFFIX - 1,
-    .is_part_shown = true,
     .begin = begin,
     .write = node_sink_write_pending,
     .publish = publish,

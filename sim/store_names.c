@@ -2,7 +2,6 @@
  * storage, where `a..b` and `a_b` are one file. */
 #include "protocol/limits.h"
 #include "protocol/path.h"
-#include "protocol/sink_kinds.h"
 #include "sim/store_internal.h"
 
 /* Length of the root's full name, which counts toward a file system's limit: a usual one. */
@@ -51,8 +50,8 @@ static bool has_suffix(struct rp_view path, struct rp_view suffix)
 static bool map(const struct sim_store *store, struct rp_view path, struct rp_buffer *scratch,
                 struct rp_view *name_out)
 {
-    struct rp_view suffix = rp_view_text(NODE_PART_SUFFIX);
-    bool is_part = node_sink_kind_of(store->names)->is_part_shown && has_suffix(path, suffix);
+    struct rp_view suffix = rp_path_part_suffix(store->names);
+    bool is_part = suffix.length_bytes > 0 && has_suffix(path, suffix);
     size_t base_bytes = path.length_bytes - (is_part ? suffix.length_bytes : 0);
     bool is_refused = false;
     int error = rp_path_stored_name(store->names, rp_view_make(path.bytes, base_bytes), ROOT_BYTES,
