@@ -1,0 +1,26 @@
+-- A transfer breaks off half-way, so its rest is asked for with an offset; the peer answers that no such
+-- offset exists. The puller may forget what it has staged. It must not loop, nor touch a published file.
+return {
+  name = "security-hostile-bad-offset-lie",
+  about = "A lie about offsets costs a partial body at most.",
+  phase = 3,
+  params = {},
+  cluster = { writers = 1, readers = 2 },
+  closing = "short",
+
+  run = function(c)
+    local writer = c:node("writer-1")
+    writer:hostile{ kind = "short-body", after_bytes = "100KiB" }
+    c:flush{ files = 3, bytes = "300KiB" }
+    c:sleep("2s")
+    writer:hostile{ kind = "bad-offset-lie" }
+    c:sleep("5s")
+    for _, reader in ipairs(c:readers()) do
+      for _, path in ipairs(reader:files()) do
+        c:check(reader:has(path), reader.id .. " shows a part of " .. path)
+      end
+    end
+    writer:hostile(nil)
+    c:settle("10m")
+  end,
+}
