@@ -7,7 +7,7 @@ return {
   params = {},
   cluster = { writers = 1, readers = 1 },
   closing = "short",
-  breaks = { arc = "scenario-check" },
+  breaks = { arc = "no-wrong-delete" },
 
   run = function(c)
     local writer = c:node("writer-1")

@@ -6,7 +6,7 @@ return {
   params = {},
   cluster = { writers = 1, readers = 1 },
   closing = "short",
-  breaks = { phase2 = "scenario-check", phase3 = "scenario-check" },
+  breaks = { phase2 = "no-resurrection", phase3 = "no-resurrection" },
 
   run = function(c)
     local reader = c:node("reader-1")
