@@ -102,8 +102,9 @@ static const char *kind_text(enum rp_auth_kind kind)
 /* wire.md 8.2, 8.4, 8.5 */
 bool node_authenticate(struct rp_node *node, const struct rp_auth_tuple *tuple, struct rp_view mac)
 {
-    bool is_authentic =
-        rp_auth_check(node->auth, tuple, mac, node_wall_s(node), RP_MAC_TOLERANCE_S) == RP_AUTH_OK;
+    enum rp_auth_verdict verdict =
+        rp_auth_check(node->auth, tuple, mac, node_wall_s(node), RP_MAC_TOLERANCE_S);
+    bool is_authentic = verdict == RP_AUTH_OK;
     if (is_authentic && node->traits->replay_memory == RP_REPLAY_EVERY_KIND) {
         is_authentic = rp_nonce_cache_track(node->nonces, tuple->kind, tuple->node_id, tuple->nonce,
                                             tuple->timestamp, node_now(node),
@@ -117,6 +118,9 @@ bool node_authenticate(struct rp_node *node, const struct rp_auth_tuple *tuple, 
     if (is_authentic) {
         seen.sha256 = tuple->nonce;
         seen.value = (uint64_t)tuple->timestamp;
+    } else {
+        seen.error = verdict == RP_AUTH_EXPIRED ? RP_ERR_TIME : RP_ERR_AUTH;
+        seen.lsn = (uint64_t)tuple->timestamp;
     }
     node_see(node, &seen);
     return is_authentic;

@@ -213,6 +213,12 @@ void node_peer_accept(struct rp_node *node, rp_conn conn)
     node_arm_after(node, &inbound->timer, RP_FIRST_FRAME_TIMEOUT_NS);
 }
 
+bool rp_node_holds_healthy(const struct rp_node *node, struct rp_view peer_id)
+{
+    const struct rp_peer *peer = rp_peers_get(node->peers, peer_id);
+    return peer != NULL && peer->state == RP_PEER_HEALTHY;
+}
+
 rp_time_ns rp_node_first_frame_wait(const struct rp_node *node)
 {
     rp_time_ns now_ns = node_now(node);

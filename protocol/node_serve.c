@@ -12,6 +12,7 @@ struct node_serve {
     rp_store_handle reader;
     uint64_t number;           /* names the connection for observers */
     struct rp_view claimed_id; /* borrowed, while a refusal is being seen */
+    int64_t timestamp;         /* of the request */
 };
 
 static void run(struct node_serve *serve);
@@ -130,6 +131,8 @@ static void see_refused(struct node_serve *serve, const struct rp_serve_action *
         .value = (uint64_t)action->refusal,
         .value2 = serve->number,
         .peer_id = serve->claimed_id,
+        .error = action->refusal == RP_SERVE_REFUSED_EXPIRED ? RP_ERR_TIME : 0,
+        .lsn = (uint64_t)serve->timestamp,
     };
     node_see(serve->node, &seen);
 }
@@ -333,6 +336,7 @@ void node_serve_begin(struct node_inbound *inbound, const struct rp_fetch_file *
     serve->node = node;
     serve->inbound = inbound;
     serve->number = ++node->serve_number;
+    serve->timestamp = request->timestamp;
     node_call_init(&serve->call, node, on_stated, serve);
     node_timer_init(&serve->timer, on_timer, serve);
     node_inbound_attach_serve(inbound, serve);

@@ -31,9 +31,10 @@
     X(RP_SEE_ABSENT, "absent")     /* P: judged missing or damaged. value: was it damaged */       \
     X(RP_SEE_REMOVED, "removed")   /* P: the final object was asked to go. C(reason) */            \
     X(RP_SEE_REQUEST_ACCEPTED,                                                                     \
-      "accepted")                        /* inbound, MAC held. C(kind) N P, value: timestamp,    \
-                                              value2: offset, nonce in `sha256` */ \
-    X(RP_SEE_REQUEST_REFUSED, "refused") /* inbound. C(kind) N as claimed, value: why */           \
+      "accepted") /* inbound, MAC held. C(kind) N P, value: timestamp,    \
+                                              value2: offset, nonce in `sha256` */                        \
+    X(RP_SEE_REQUEST_REFUSED,                                                                      \
+      "refused") /* inbound. C(kind) N as claimed, value: why, E: TIME stale, lsn: stamp */        \
     X(RP_SEE_SERVE_BEGIN,                                                                          \
       "serve-begin") /* ok ack going out. P V N, value: offset, value2: conn */                    \
     X(RP_SEE_SERVE_BYTES, "serve-bytes")   /* P, value: bytes, value2: conn */                     \

@@ -257,6 +257,11 @@ void sim_checks_vanished(struct sim_checks *checks, struct sim_pod *pod, struct 
     }
 }
 
+void sim_checks_query(struct sim_checks *checks, struct sim_pod *pod)
+{
+    check_query(check_pod_of(checks, pod));
+}
+
 void sim_checks_damaged(struct sim_checks *checks, struct sim_pod *pod, struct rp_view path)
 {
     check_store_damaged(check_pod_of(checks, pod), path);

@@ -40,6 +40,8 @@ void sim_checks_life_begins(struct sim_checks *checks, struct sim_pod *pod);
 void sim_checks_life_ends(struct sim_checks *checks, struct sim_pod *pod, bool is_crash);
 /* An orderly stop was asked for, and how long it took when it completed. */
 void sim_checks_stop_begins(struct sim_checks *checks, struct sim_pod *pod);
+/* The node admits a query now. */
+void sim_checks_query(struct sim_checks *checks, struct sim_pod *pod);
 /* At quiescence; `is_quiet` false: it was not reached within the bound. */
 void sim_checks_rest(struct sim_checks *checks, enum sim_rest rest, bool is_quiet);
 /* After the stop of everything, while pods' resources can still be counted. */

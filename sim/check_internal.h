@@ -51,10 +51,11 @@ struct check_pull {
     uint64_t size_bytes, offset_bytes, end_bytes;
     bool has_ack, is_ack_ok, has_tried;
     uint64_t ack_bytes;
-    uint32_t ack_code; /* enum rp_ack_code */
-    bool is_published; /* check_crash.c: the rename was reported as done */
-    bool has_mismatch; /* in this attempt */
-    bool is_verified;  /* its last try ended well */
+    uint32_t ack_code;     /* enum rp_ack_code */
+    bool is_published;     /* check_crash.c: the rename was reported as done */
+    uint64_t peer_changes; /* of the registry, before this attempt */
+    bool has_mismatch;     /* in this attempt */
+    bool is_verified;      /* its last try ended well */
 };
 
 /* A path that an announcement was accepted for, while anything of it is open. */
@@ -112,6 +113,7 @@ struct check_life {
     uint64_t announced[RP_ANNOUNCE_STOPPED + 1];
     uint64_t ended[RP_PULL_OUTCOME_COUNT];
     uint64_t owed_count;
+    uint64_t peer_change_count;
     /* check_manifest.c */
     uint64_t commit_index; /* of the cluster when this life began */
     uint64_t applied_index;
@@ -267,6 +269,7 @@ void check_wait_clear(struct check_pod *pod);
 /* ---- check_manifest.c ------------------------------------------------------------------------- */
 
 void check_manifest_observe(struct check_pod *pod, const struct rp_observation *seen);
+void check_query(struct check_pod *pod);
 void check_manifest_rest(struct sim_checks *checks);
 void check_flush_crashed(struct check_pod *pod);
 void check_flush_clear(struct sim_checks *checks);

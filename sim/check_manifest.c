@@ -242,7 +242,8 @@ static bool is_owed(struct check_pod *pod, const struct rp_file_entry *entry, ui
            !check_store_holds(pod, entry->path, entry->sha256);
 }
 
-static void check_entries(struct check_pod *pod, const struct rp_manifest *manifest, uint64_t index)
+static void check_entries(struct check_pod *pod, const struct rp_manifest *manifest, uint64_t index,
+                          const char *what)
 {
     const struct rp_file_entry *page[PAGE_MAX];
     struct rp_view cursor = rp_view_make(NULL, 0);
@@ -250,13 +251,18 @@ static void check_entries(struct check_pod *pod, const struct rp_manifest *manif
         count = rp_manifest_page(manifest, cursor, page, PAGE_MAX);
         for (size_t row = 0; row < count; row += 1) {
             if (is_owed(pod, page[row], index)) {
-                check_violate(pod, SIM_PROP_QUERY_COMPLETE, "ready/missing",
+                check_violate(pod, SIM_PROP_QUERY_COMPLETE, what,
                               "the node reports ready without %.*s", CHECK_TEXT(page[row]->path));
             }
             cursor = page[row]->path; /* the manifest keeps it through this call */
             rp_file_entry_release(page[row]);
         }
     }
+}
+
+static uint64_t owed_index(const struct check_life *life)
+{
+    return life->barrier_index > life->commit_index ? life->barrier_index : life->commit_index;
 }
 
 /* invariants.md, query-complete: W(n) is the manifest at the barrier's index, and that is not below
@@ -278,8 +284,7 @@ static void check_complete(struct check_pod *pod)
                       (unsigned long long)life->applied_index,
                       (unsigned long long)life->commit_index);
     }
-    uint64_t index =
-        life->barrier_index > life->commit_index ? life->barrier_index : life->commit_index;
+    uint64_t index = owed_index(life);
     if (is_all_here(pod)) {
         return;
     }
@@ -287,7 +292,16 @@ static void check_complete(struct check_pod *pod)
         check_violate(pod, SIM_PROP_QUERY_COMPLETE, "ready/walk-open",
                       "the node reports ready before its walk ended");
     }
-    check_entries(pod, manifest, index);
+    check_entries(pod, manifest, index, "ready/missing");
+}
+
+/* invariants.md, query-complete: also at each query that a ready node admits. */
+void check_query(struct check_pod *pod)
+{
+    const struct rp_manifest *manifest = check_manifest_of(pod);
+    if (manifest != NULL && pod->life.is_ready && has_catchup(pod) && !is_all_here(pod)) {
+        check_entries(pod, manifest, owed_index(&pod->life), "query/missing");
+    }
 }
 
 static void on_ready(struct check_pod *pod, const struct rp_observation *seen)

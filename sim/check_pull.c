@@ -248,6 +248,7 @@ static void on_attempt(struct check_pod *pod, const struct rp_observation *seen)
                       (unsigned long long)seen->value, CHECK_TEXT(seen->path));
     }
     pull->attempt = seen->value;
+    pull->peer_changes = pod->life.peer_change_count;
     pull->candidate_count = seen->value2;
     pull->dial_count = 0;
     pull->has_mismatch = false;
@@ -295,6 +296,22 @@ static void check_budget(struct check_pod *pod, struct check_pull *pull,
     }
 }
 
+/* invariants.md, retry-budget: nobody but the origin whom the registry does not hold healthy. The
+ * candidates are those of the attempt's beginning; after a change since then nothing is said. */
+static void check_health(struct check_pod *pod, const struct check_pull *pull,
+                         const struct rp_observation *seen)
+{
+    const struct rp_file_entry *entry = check_entry(pod, seen->path);
+    const struct rp_node *node = sim_pod_node(pod->pod);
+    bool is_origin = entry == NULL || rp_view_equal(entry->origin_node_id, seen->peer_id);
+    if (!is_origin && node != NULL && pod->life.peer_change_count == pull->peer_changes &&
+        !rp_node_holds_healthy(node, seen->peer_id)) {
+        check_violate(pod, SIM_PROP_RETRY_BUDGET, "dial/unhealthy",
+                      "%.*s is dialled for %.*s, and is neither its origin nor held healthy",
+                      CHECK_TEXT(seen->peer_id), CHECK_TEXT(seen->path));
+    }
+}
+
 static void on_dial(struct check_pod *pod, const struct rp_observation *seen)
 {
     if (rp_view_equal(seen->peer_id, sim_pod_id(pod->pod))) {
@@ -305,6 +322,7 @@ static void on_dial(struct check_pod *pod, const struct rp_observation *seen)
     if (pull == NULL) {
         return;
     }
+    check_health(pod, pull, seen);
     pull->is_verified = false;
     if (pull->has_mismatch && seen->value == pull->attempt) {
         check_violate(pod, SIM_PROP_MISMATCH_STOPS_ATTEMPT, "dial/after-mismatch",
@@ -334,6 +352,7 @@ void check_pull_observe(struct check_pod *pod, const struct rp_observation *seen
     case RP_SEE_DIAL: on_dial(pod, seen); break;
     case RP_SEE_FETCH_END: on_fetch_end(pod, seen); break;
     case RP_SEE_PULL_END: on_pull_end(pod, seen); break;
+    case RP_SEE_PEER: pod->life.peer_change_count += 1; break;
     default: break;
     }
 }

@@ -4,6 +4,7 @@
  * before the server's clock to 300 s after it. */
 #include <xxhash.h>
 
+#include "protocol/error.h"
 #include "protocol/limits.h"
 #include "sim/check_internal.h"
 
@@ -112,12 +113,16 @@ static void check_replay(struct check_pod *pod, const struct rp_observation *see
 
 /* invariants.md, freshness-window: in whole seconds at receipt, bounds included. Differences are
  * taken unsigned, so that no stamp wraps. */
+static uint64_t seconds_apart(const struct check_pod *pod, int64_t stamp_s)
+{
+    int64_t wall_s = sim_pod_wall_s(pod->pod);
+    return stamp_s > wall_s ? (uint64_t)stamp_s - (uint64_t)wall_s
+                            : (uint64_t)wall_s - (uint64_t)stamp_s;
+}
+
 static void check_freshness(struct check_pod *pod, const struct rp_observation *seen)
 {
-    int64_t stamp_s = (int64_t)seen->value;
-    int64_t wall_s = sim_pod_wall_s(pod->pod);
-    uint64_t apart_s = stamp_s > wall_s ? (uint64_t)stamp_s - (uint64_t)wall_s
-                                        : (uint64_t)wall_s - (uint64_t)stamp_s;
+    uint64_t apart_s = seconds_apart(pod, (int64_t)seen->value);
     if (apart_s > RP_MAC_TOLERANCE_S) {
         check_violate(pod, SIM_PROP_FRESHNESS_WINDOW, "accepted",
                       "a %.*s request is accepted whose stamp is %llu s away",
@@ -125,8 +130,22 @@ static void check_freshness(struct check_pod *pod, const struct rp_observation *
     }
 }
 
+/* And the other way round: honest clocks within the tolerance always work. */
+static void check_staleness(struct check_pod *pod, const struct rp_observation *seen)
+{
+    uint64_t apart_s = seconds_apart(pod, (int64_t)seen->lsn);
+    if (apart_s <= RP_MAC_TOLERANCE_S) {
+        check_violate(pod, SIM_PROP_FRESHNESS_WINDOW, "refused",
+                      "a %.*s request is refused as stale whose stamp is %llu s away",
+                      CHECK_TEXT(seen->code), (unsigned long long)apart_s);
+    }
+}
+
 void check_wire_observe(struct check_pod *pod, const struct rp_observation *seen)
 {
+    if (seen->kind == RP_SEE_REQUEST_REFUSED && seen->error == RP_ERR_TIME) {
+        check_staleness(pod, seen);
+    }
     if (seen->kind != RP_SEE_REQUEST_ACCEPTED) {
         return;
     }

@@ -54,7 +54,7 @@ struct sim_world;
     X(SIM_PROP_NO_REPLAY, "no-replay",                                                             \
       "one signed tuple is accepted at most once in a server's life")                              \
     X(SIM_PROP_FRESHNESS_WINDOW, "freshness-window",                                               \
-      "a timestamp is accepted only within 300 seconds of the server's wall clock")                \
+      "a timestamp is accepted if and only if it is within 300 s of the server's wall clock")      \
     X(SIM_PROP_ACK_CODE_FIXED, "ack-code-fixed",                                                   \
       "a code of the fixed set decides alone what a refused fetch means")                          \
     X(SIM_PROP_FAIL_CLOSED_START, "fail-closed-start",                                             \

@@ -5,6 +5,7 @@
 
 #include "protocol/error.h"
 #include "protocol/node.h"
+#include "sim/check.h"
 
 #define HANDLES_KEY "script.handles" /* pod to handle: one object a pod, so that handles compare */
 #define GRACE_NS    (30 * RP_NS_PER_S)
@@ -487,6 +488,9 @@ static int node_query(lua_State *lua)
         return luaL_error(lua, "n:query: the node is down");
     }
     struct rp_query_answer answer = rp_node_query(node, prefix);
+    if (!answer.is_gated) {
+        sim_checks_query(sim_world_checks(sim_pod_world(pod)), pod);
+    }
     lua_newtable(lua);
     lua_pushboolean(lua, answer.is_gated);
     lua_setfield(lua, -2, "gated");

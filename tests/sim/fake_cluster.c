@@ -156,6 +156,11 @@ const struct rp_manifest *rp_node_manifest(const struct rp_node *node)
     return node->manifest;
 }
 
+bool rp_node_holds_healthy(const struct rp_node *node, struct rp_view peer_id)
+{
+    return node->unhealthy_id == NULL || !rp_view_equal(peer_id, rp_view_text(node->unhealthy_id));
+}
+
 rp_time_ns rp_node_first_frame_wait(const struct rp_node *node)
 {
     return node->first_frame_ns;

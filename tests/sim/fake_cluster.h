@@ -26,6 +26,7 @@ enum { WRITER, READER, OTHER };
 struct rp_node {
     struct rp_manifest *manifest;
     struct rp_node_inspection inspection;
+    const char *unhealthy_id;  /* whom its registry does not hold healthy; NULL: nobody */
     rp_time_ns first_frame_ns; /* age of the oldest connection without a first frame */
 };
 

@@ -1,5 +1,6 @@
 /* Each checker sees stories in which it must speak. */
 #include "sim/property.h"
+#include "protocol/error.h"
 #include "tests/sim/bad_story.h"
 
 /* ---- Stories that break one property ----------------------------------------------------------- */
@@ -207,6 +208,17 @@ static void ready_without_a_file(struct sim_world *world)
     story_become_ready(world, READER);
 }
 
+/* The file goes without a hand: the node cannot have been told. */
+static void queried_without_a_file(struct sim_world *world)
+{
+    const struct fake_file *file = story_flushed(world, "db/cpu/a");
+    story_pull(world, READER, file);
+    story_become_ready(world, READER);
+    sim_checks_disable(world->checks, SIM_PROP_NO_WRONG_DELETE);
+    fake_remove_by_node(world, READER, file);
+    sim_checks_query(world->checks, &world->pods[READER]);
+}
+
 static void ready_with_a_damaged_file(struct sim_world *world)
 {
     const struct fake_file *file = story_flushed(world, "db/cpu/a");
@@ -261,6 +273,28 @@ static void stamp_too_new(struct sim_world *world)
 static void stamp_that_wraps(struct sim_world *world)
 {
     fake_see_request(world, WRITER, "fetch", 'a', INT64_MIN);
+}
+
+static void refused_within_the_window(struct sim_world *world)
+{
+    struct rp_observation seen = {
+        .kind = RP_SEE_REQUEST_REFUSED,
+        .code = rp_view_text("fetch"),
+        .error = RP_ERR_TIME,
+        .lsn = (uint64_t)(FAKE_WALL_S - 300),
+    };
+    fake_see(world, WRITER, &seen);
+}
+
+static void dialed_an_unhealthy_peer(struct sim_world *world)
+{
+    const struct fake_file *file = story_flushed(world, "db/cpu/a");
+    story_announce(world, READER, file);
+    story_pull_begin(world, READER, file);
+    world->pods[READER].node.unhealthy_id = "reader-2";
+    story_attempt(world, READER, file, 1);
+    story_try_peer(world, READER, file, "writer-1", 1, RP_FETCH_FAILED);
+    story_try_peer(world, READER, file, "reader-2", 1, RP_FETCH_FAILED);
 }
 
 static void dialed_itself(struct sim_world *world)
@@ -473,6 +507,7 @@ static const struct bad_story bad_of_pulls[] = {
     {"outcome owed after the stop", SIM_PROP_OUTCOME_ACCOUNTING, outcome_owed_after_the_stop},
     {"dialled on after a mismatch", SIM_PROP_MISMATCH_STOPS_ATTEMPT, dialed_on_after_a_mismatch},
     {"ready without a file", SIM_PROP_QUERY_COMPLETE, ready_without_a_file},
+    {"queried without a file", SIM_PROP_QUERY_COMPLETE, queried_without_a_file},
     {"ready with a damaged file", SIM_PROP_QUERY_COMPLETE, ready_with_a_damaged_file},
     {"ready without an own file", SIM_PROP_QUERY_COMPLETE, ready_without_an_own_file},
     {"ready below what was committed", SIM_PROP_QUERY_COMPLETE, ready_below_what_was_committed},
@@ -480,6 +515,8 @@ static const struct bad_story bad_of_pulls[] = {
     {"stamp too old", SIM_PROP_FRESHNESS_WINDOW, stamp_too_old},
     {"stamp too new", SIM_PROP_FRESHNESS_WINDOW, stamp_too_new},
     {"stamp that wraps", SIM_PROP_FRESHNESS_WINDOW, stamp_that_wraps},
+    {"refused within the window", SIM_PROP_FRESHNESS_WINDOW, refused_within_the_window},
+    {"dialled an unhealthy peer", SIM_PROP_RETRY_BUDGET, dialed_an_unhealthy_peer},
     {"dialled itself", SIM_PROP_RETRY_BUDGET, dialed_itself},
     {"dialled a peer twice", SIM_PROP_RETRY_BUDGET, dialed_a_peer_twice},
     {"more dials than candidates", SIM_PROP_RETRY_BUDGET, dialed_more_than_the_candidates},
