@@ -213,6 +213,7 @@ void node_kick(struct rp_node *node)
 void node_crash(struct rp_node *node, const char *why)
 {
     node->phase = NODE_STOPPED;
+    node->is_accepting = node->is_flush_open = false;
     node_log(node, RP_LOG_ERROR, why);
     struct rp_observation seen = {.kind = RP_SEE_CRASHED, .code = rp_view_text(why)};
     node_see(node, &seen);

@@ -307,7 +307,7 @@ static const struct delete_rule *rule_of(const struct rp_node *node)
 
 void node_delete_take(struct rp_node *node, const struct rp_file_entry *entry)
 {
-    if (node->phase == NODE_RUNNING) {
+    if (!node->is_delete_closed) {
         rule_of(node)->take(node, entry);
     }
 }
@@ -319,6 +319,7 @@ void node_delete_cancel(struct rp_node *node, struct rp_view path)
 
 void node_delete_stop(struct rp_node *node)
 {
+    node->is_delete_closed = true;
     rule_of(node)->stop(node);
 }
 

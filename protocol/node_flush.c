@@ -223,7 +223,7 @@ static int hash_body(struct rp_node *node, struct rp_flush_request *request)
 
 int node_flush_check(struct rp_node *node, struct rp_flush_request *request)
 {
-    if (node->phase != NODE_RUNNING) {
+    if (!node->is_flush_open) {
         return RP_ERR_STOPPED;
     }
     if (rp_path_admit(node->traits, request->path) != RP_PATH_OK ||

@@ -2,7 +2,7 @@
  *
  *   node.c        birth, death, inspection         node_link.c      connections
  *   node_start.c  start, discovery timer           node_exchange.c  one-shot requests
- *   node_stop.c   ordered stop                     node_call.c      store and consensus calls
+ *   node_stop*.c  ordered stop, in two orders      node_call.c      store and consensus calls
  *   node_join.c   join, both sides                 node_health.c    heartbeats, checks
  *   node_peer.c   inbound connections              node_serve.c     fetches that we answer
  *   node_pull.c   the puller's ports               node_present.c   is a file here, and intact?
@@ -35,15 +35,6 @@
 #include "protocol/table.h"
 
 enum node_phase { NODE_NEW, NODE_STANDALONE, NODE_RUNNING, NODE_STOPPING, NODE_STOPPED };
-
-/* What the ordered stop waits for, in this order (node_stop.c). */
-enum node_stop_step {
-    NODE_STOP_DRAIN,     /* registrar: what was flushed is registered, within its limit */
-    NODE_STOP_TRANSFER,  /* leadership handed on */
-    NODE_STOP_CALLS,     /* cancelled store calls come back, leave notices are out */
-    NODE_STOP_CONSENSUS, /* closed */
-    NODE_STOP_DONE
-};
 
 /* What the walk is about to go through, where it is not the manifest as it is (node_pages.c). */
 struct node_page_list {
@@ -165,6 +156,7 @@ struct rp_node {
     size_t delete_count;
     struct node_delete_queue *delete_queue; /* NULL: none was needed yet */
     uint64_t deletes_dropped_count;
+    bool is_delete_closed; /* by the stop */
     bool has_leader_changed;
 
     struct node_sweep *sweep;           /* node_sweep.c: deletions that we slept through */
@@ -176,7 +168,12 @@ struct rp_node {
     bool is_dead; /* being freed: no port is called any more */
 
     /* node_stop.c */
-    enum node_stop_step stop_step;
+    bool is_stopping;  /* rp_node_stop was called on a running node */
+    bool is_accepting; /* new connections; new flushes likewise */
+    bool is_flush_open;
+    int stop_step; /* of the order's */
+    rp_time_ns stop_began_ns;
+    size_t leave_count; /* notices on their way */
     void (*stop_done)(void *context);
     void *stop_context;
     struct rp_timer stop_timer; /* ends the present step */

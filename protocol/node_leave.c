@@ -5,6 +5,19 @@
 
 /* ---- Sent ------------------------------------------------------------------------------------- */
 
+static void on_leave_gone(void *owner)
+{
+    struct rp_node *node = owner;
+    node->leave_count -= 1;
+}
+
+static void on_leave_sent(void *owner, int error, const struct rp_frame *reply)
+{
+    (void)error; /* who does not hear of it finds out by silence */
+    (void)reply;
+    on_leave_gone(owner); /* the exchange itself moves a stop on, when it is gone */
+}
+
 static void send_leave(struct rp_node *node, const struct rp_peer *peer)
 {
     char nonce[RP_NONCE_HEX];
@@ -18,10 +31,16 @@ static void send_leave(struct rp_node *node, const struct rp_peer *peer)
     }
     leave->auth_nonce = rp_view_make(nonce, RP_NONCE_HEX);
     leave->auth_hmac = rp_view_make(mac, RP_SHA256_HEX);
-    struct node_exchange_spec spec = {.address = peer->address,
-                                      .dial_timeout_ns = RP_LEAVE_TIMEOUT_NS};
-    if (node_encode(node, &message, &spec.frame) == 0) {
-        rp_ignore(node_exchange_begin(node, &spec, NULL));
+    struct node_exchange_spec spec = {
+        .address = peer->address,
+        .dial_timeout_ns = RP_LEAVE_TIMEOUT_NS,
+        .done = on_leave_sent,
+        .let_go = on_leave_gone,
+        .owner = node,
+    };
+    if (node_encode(node, &message, &spec.frame) == 0 &&
+        node_exchange_begin(node, &spec, NULL) == 0) {
+        node->leave_count += 1;
     }
 }
 

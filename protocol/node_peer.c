@@ -188,7 +188,7 @@ static const struct node_link_owner VTABLE = {NULL, on_received, on_drained, on_
 void node_peer_accept(struct rp_node *node, rp_conn conn)
 {
     struct node_inbound *inbound = NULL;
-    if (node->phase == NODE_RUNNING && node->inbound_count < RP_INBOUND_COUNT_MAX) {
+    if (node->is_accepting && node->inbound_count < RP_INBOUND_COUNT_MAX) {
         inbound = rp_allocate_zeroed(node->ports.alloc, sizeof *inbound);
     }
     if (inbound == NULL) {

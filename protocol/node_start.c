@@ -82,6 +82,7 @@ int rp_node_start(struct rp_node *node)
         return 0; /* behaviour.md 13.1: no listener, no puller */
     }
     node->phase = NODE_RUNNING;
+    node->is_accepting = node->is_flush_open = true;
     int error = start_parts(node);
     if (error != 0) {
         node->phase = NODE_STOPPED;

@@ -271,7 +271,7 @@ static void supersede(struct rp_registrar *registrar, struct rp_view path)
 
 static int take_flushed(struct rp_registrar *registrar, const struct rp_registrar_event *event)
 {
-    if (registrar->is_stopping) {
+    if (registrar->is_stopping && keeps_until_seen(registrar)) {
         return RP_ERR_STOPPED;
     }
     if (waiting_count(registrar) >= RP_REGISTRAR_QUEUE_MAX) {
@@ -394,7 +394,8 @@ static void look_at_clock(struct rp_registrar *registrar)
         time_out(registrar, PROPOSED);
         time_out(registrar, ANSWERED);
     }
-    if (registrar->is_stopping && registrar->drain_ns <= registrar->now_ns) {
+    bool is_draining = registrar->is_stopping && !registrar->is_stop_told;
+    if (is_draining && registrar->drain_ns <= registrar->now_ns) {
         abandon_rest(registrar);
     }
 }
@@ -463,7 +464,7 @@ static bool must_wait(const struct rp_registrar *registrar, const struct item *i
 static struct item *first_proposable(const struct rp_registrar *registrar)
 {
     static const enum state STATES[] = {DUE, QUEUED};
-    if (under_way_count(registrar) >= registrar->window) {
+    if (under_way_count(registrar) >= registrar->window || registrar->is_stop_told) {
         return NULL;
     }
     for (size_t i = 0; i < 2; i++) {

@@ -29,7 +29,9 @@ enum rp_registrar_event_kind {
     RP_REGISTRAR_EV_SEEN,           /* entry: registered in the own manifest, by apply or restore */
     RP_REGISTRAR_EV_LEADER_CHANGED, /* what rests is proposed at once */
     RP_REGISTRAR_EV_TIMER,          /* the deadline passed */
-    RP_REGISTRAR_EV_STOP            /* take no more, drain for RP_REGISTRAR_DRAIN_NS */
+    /* Drain for RP_REGISTRAR_DRAIN_NS. RP_REGISTER_UNTIL_SEEN takes no more from here on;
+     * RP_REGISTER_ONCE goes on to queue, for a worker that is no more once STOPPED was told. */
+    RP_REGISTRAR_EV_STOP
 };
 
 struct rp_registrar_event {

@@ -189,7 +189,9 @@ static void flush_next(struct sim_flush *flush)
 {
     struct sim_world *world = flush->world;
     struct sim_pod *pod = flush->pod;
-    if (pod->node == NULL || pod->life != flush->life || pod->state != SIM_POD_UP) {
+    /* Ingest goes on in a stop until the node refuses it. */
+    bool is_running = pod->state == SIM_POD_UP || pod->state == SIM_POD_STOPPING;
+    if (pod->node == NULL || pod->life != flush->life || !is_running) {
         end_flush(flush, RP_ERR_STOPPED);
         return;
     }

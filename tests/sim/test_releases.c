@@ -28,6 +28,12 @@ static const struct story_row rows[] = {
     {"many_deletes", "release=arc", "no-resurrection", true},
     {"many_deletes", "files=900 release=arc", "no-resurrection", false},
     {"many_deletes", "release=current", "no-resurrection", false},
+    /* behaviour.md 13.4: the ingest buffer is flushed when the registrar is gone. */
+    {"stop_ingesting", "release=arc", "registers-all", true},
+    {"stop_ingesting", "release=current", "registers-all", false},
+    /* behaviour.md 7.9, 13.4: a stop waits for every worker, and no transfer hears of it. */
+    {"stop_pulling", "release=arc", "stops-in-time", true},
+    {"stop_pulling", "release=current", "stops-in-time", false},
 };
 
 static void run_row(const struct story_row *row, struct script_outcome *outcome)
