@@ -202,6 +202,10 @@ void sim_checks_life_begins(struct sim_checks *checks, struct sim_pod *pod)
     watch->life.is_open = true;
     watch->life.commit_index = sim_truth_last_index(sim_world_truth(checks->world));
     const struct sim_store *store = sim_pod_store(pod);
+    if (store != NULL && watch->last_release != sim_pod_release(pod)) {
+        watch->last_release = sim_pod_release(pod);
+        watch->inherited_count = sim_store_plain_count(store);
+    }
     watch->life.leftover_count = store == NULL ? 0 : sim_store_staged_count(store);
 }
 

@@ -142,7 +142,7 @@ static void check_staged(struct check_pod *pod, const char *what)
 static void check_shown(struct check_pod *pod)
 {
     size_t count = sim_store_plain_count(sim_pod_store(pod->pod));
-    if (count > 0) {
+    if (count > pod->inherited_count) {
         check_violate(pod, SIM_PROP_ATOMIC_PUBLISH, "rest/staging-visible",
                       "%zu staging files are visible on an idle node", count);
     }

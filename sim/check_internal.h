@@ -155,6 +155,8 @@ struct check_pod {
     struct check_life life;
     struct rp_table damages; /* -> owned check_damage */
     bool was_killed;         /* the last life that ended */
+    enum rp_release last_release;
+    size_t inherited_count; /* visible staging files that lives of another release left */
 };
 
 /* ---- All -------------------------------------------------------------------------------------- */

@@ -16,7 +16,8 @@ static bool is_tolerated(const struct sim_expect *expect, const struct sim_viola
         !sim_property_parse(rp_view_text(violation->property), &property)) {
         return false;
     }
-    enum rp_release release = release_of(context, violation->node);
+    enum rp_release release =
+        violation->has_release ? violation->release : release_of(context, violation->node);
     if (!expect->has_violates && !expect->accepts[release]) {
         return false;
     }

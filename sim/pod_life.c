@@ -426,6 +426,7 @@ static void boot(void *context, uint64_t argument)
         return;
     }
     pod->life += 1;
+    pod->life_release = pod->release;
     pod->life_began_ns = sim_event_queue_now(world->queue);
     pod->event_count = 0;
     pod->frozen_ns = 0;

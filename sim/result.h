@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "protocol/release.h"
 #include "sim/trace.h"
 
 struct sim_world;
@@ -16,7 +17,9 @@ struct sim_violation {
     char *node;
     char *place; /* checker, role and protocol state; no ids, times or seeds */
     char *detail;
-    bool is_tolerated; /* an accepted exception of the violating node's release */
+    bool has_release;
+    enum rp_release release; /* as which the node lived then; mixed clusters change it */
+    bool is_tolerated;       /* an accepted exception of the violating node's release */
 };
 
 /* One file on one node that did not make it. */

@@ -508,21 +508,29 @@ static char *copy_libc(const char *text, size_t length)
     return copy;
 }
 
-static bool is_repeat(const struct sim_violation *known, const char *property,
-                      struct rp_view node_id, const char *place)
+/* What is violated, by whom; the texts are the caller's. */
+struct violation_words {
+    const char *property, *place, *detail;
+    struct rp_view node_id;
+    bool has_release;
+    enum rp_release release;
+};
+
+static bool is_repeat(const struct sim_violation *known, const struct violation_words *words)
 {
-    return strcmp(known->property, property) == 0 && strcmp(known->place, place) == 0 &&
-           rp_view_equal(rp_view_text(known->node), node_id);
+    bool is_check = strcmp(words->property, "scenario-check") == 0;
+    return strcmp(known->property, words->property) == 0 &&
+           strcmp(known->place, words->place) == 0 && known->has_release == words->has_release &&
+           known->release == words->release &&
+           rp_view_equal(rp_view_text(known->node), words->node_id) &&
+           (!is_check || strcmp(known->detail, words->detail) == 0);
 }
 
-void sim_world_fail(struct sim_world *world, const char *property, struct rp_view node_id,
-                    const char *place, const char *detail)
+static void add_violation(struct sim_world *world, const struct violation_words *words)
 {
     struct sim_result *result = &world->result;
     for (size_t row = 0; row < result->violation_count; row += 1) {
-        bool is_check = strcmp(property, "scenario-check") == 0;
-        if (is_repeat(&result->violations[row], property, node_id, place) &&
-            (!is_check || strcmp(result->violations[row].detail, detail) == 0)) {
+        if (is_repeat(&result->violations[row], words)) {
             return;
         }
     }
@@ -531,20 +539,33 @@ void sim_world_fail(struct sim_world *world, const char *property, struct rp_vie
     RP_ASSERT(grown != NULL);
     result->violations = grown;
     result->violations[result->violation_count++] = (struct sim_violation){
-        .property = copy_libc(property, strlen(property)),
+        .property = copy_libc(words->property, strlen(words->property)),
         .time_ns = sim_world_now(world),
-        .node = copy_libc((const char *)node_id.bytes, node_id.length_bytes),
-        .place = copy_libc(place, strlen(place)),
-        .detail = copy_libc(detail, strlen(detail)),
+        .node = copy_libc((const char *)words->node_id.bytes, words->node_id.length_bytes),
+        .place = copy_libc(words->place, strlen(words->place)),
+        .detail = copy_libc(words->detail, strlen(words->detail)),
+        .has_release = words->has_release,
+        .release = words->release,
     };
-    sim_trace_note(world->trace, "violation", property, strlen(property));
+    sim_trace_note(world->trace, "violation", words->property, strlen(words->property));
+}
+
+void sim_world_fail(struct sim_world *world, const char *property, struct rp_view node_id,
+                    const char *place, const char *detail)
+{
+    struct violation_words words = {
+        .property = property, .place = place, .detail = detail, .node_id = node_id};
+    add_violation(world, &words);
 }
 
 void sim_world_violate(struct sim_world *world, const char *property, struct sim_pod *pod,
                        const char *place, const char *detail)
 {
-    sim_world_fail(world, property, pod == NULL ? rp_view_text("") : sim_pod_id(pod), place,
-                   detail);
+    struct violation_words words = {.property = property, .place = place, .detail = detail};
+    words.node_id = pod == NULL ? rp_view_text("") : sim_pod_id(pod);
+    words.has_release = pod != NULL;
+    words.release = pod == NULL ? RP_RELEASE_CURRENT : pod->life_release;
+    add_violation(world, &words);
 }
 
 void sim_world_metric(struct sim_world *world, const char *name, double value)

@@ -36,8 +36,9 @@ struct sim_pod {
     char *id, *role, *zone; /* owned */
     enum sim_pod_state state;
     bool is_gone;
-    enum rp_release release;
-    struct rp_config config; /* owned: of the next life */
+    enum rp_release release;      /* of the next life */
+    enum rp_release life_release; /* of the present or last one */
+    struct rp_config config;      /* owned: of the next life */
     bool is_bootstrap;
 
     sim_site site;
