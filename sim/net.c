@@ -322,7 +322,10 @@ rp_time_ns net_passage(struct sim_net *net, struct net_link *link, size_t wire_b
                    net_transfer_ns(wire_bytes, link->faults.bandwidth_bytes_per_s);
         link->free_ns = leave_ns;
     }
-    rp_time_ns arrive_ns = leave_ns + net_latency(net, link) + link->faults.late_ns;
+    rp_time_ns arrive_ns = leave_ns + net_latency(net, link);
+    /* What is late or sent again holds up nobody else's bytes to the same site. */
+    to->ingress_free_ns = later(arrive_ns, later(to->ingress_free_ns, net_now(net)) + wire_ns);
+    arrive_ns = to->ingress_free_ns + link->faults.late_ns;
     sim_chance loss = link->faults.has_loss ? link->faults.loss : net->spec.loss;
     *is_lost_out = false;
     rp_time_ns wait_ns = SIM_NET_RTO_NS;
@@ -336,8 +339,6 @@ rp_time_ns net_passage(struct sim_net *net, struct net_link *link, size_t wire_b
         arrive_ns += wait_ns;
         wait_ns *= 2;
     }
-    to->ingress_free_ns = later(arrive_ns, later(to->ingress_free_ns, net_now(net)) + wire_ns);
-    arrive_ns = later(arrive_ns, to->ingress_free_ns);
     return later(arrive_ns, link->stalled_until_ns);
 }
 

@@ -250,6 +250,36 @@ START_TEST(partition_stalls_until_healed)
 }
 END_TEST
 
+/* What a link loses for good holds up its own connections, and nobody else's to the same site. */
+START_TEST(loss_on_one_link_delays_no_other)
+{
+    struct world world;
+    struct peer other;
+    sim_site other_site;
+    world_make(&world);
+    ck_assert_int_eq(sim_net_site(world.net, rp_view_text("other"), rp_view_text("a"), &other_site),
+                     0);
+    peer_attach(&world, &other, other_site, "10.0.0.3:9100");
+    world.right.port->listen(world.right.port->state);
+    ck_assert_int_eq(
+        other.port->dial(other.port->state, rp_view_text("10.0.0.2:9100"), &other.conn), 0);
+    run_for(&world, 10 * RP_NS_PER_MS);
+    dial(&world, "10.0.0.2:9100");
+    run_for(&world, 10 * RP_NS_PER_MS);
+    ck_assert_int_eq(world.right.accepted_count, 2);
+    struct sim_link_faults faults = {.has_loss = true, .loss = SIM_CHANCE_ALWAYS};
+    sim_net_set_link(world.net, other_site, world.right_site, &faults);
+    other.left_bytes = TOTAL_BYTES;
+    feed(&other);
+    world.left.left_bytes = TOTAL_BYTES;
+    feed(&world.left);
+    run_for(&world, RP_NS_PER_S);
+    ck_assert_uint_eq(world.right.received_bytes, TOTAL_BYTES);
+    ck_assert(world.right.is_in_order);
+    world_clear(&world);
+}
+END_TEST
+
 /* Bytes for a connection that was closed are answered with a reset. */
 START_TEST(send_to_a_closed_connection_is_reset)
 {
@@ -312,6 +342,7 @@ int main(void)
     tcase_add_test(tcase, body_beyond_window_arrives_whole_and_in_order);
     tcase_add_test(tcase, pause_holds_the_sender_up);
     tcase_add_test(tcase, partition_stalls_until_healed);
+    tcase_add_test(tcase, loss_on_one_link_delays_no_other);
     tcase_add_test(tcase, send_to_a_closed_connection_is_reset);
     tcase_add_loop_test(tcase, process_death_ends_and_host_death_is_silent, 0, 2);
     tcase_add_test(tcase, segment_cuts_into_single_bytes);
