@@ -11,7 +11,9 @@
 #include "tests/fuzz/input.h"
 
 #define STEP_MAX          24
-#define PAGE_MAX          64
+#define PAGE_MAX          512
+#define MANY_MAX          48
+#define FEW_FILES         16 /* are looked at after every command, more at the end */
 #define COMMAND_BYTES_MAX ((size_t)1 << 20)
 
 /* One manifest and what its callbacks have told. */
@@ -86,6 +88,12 @@ static bool is_same_digest(struct rp_digest left, struct rp_digest right)
     return left.low == right.low && left.high == right.high;
 }
 
+/* Who has a role is a node of the table. */
+static void check_role(const struct member *member, const struct rp_node_record *bearer)
+{
+    RP_ASSERT(bearer == NULL || rp_manifest_node(member->manifest, bearer->id) == bearer);
+}
+
 static size_t node_count_of(const struct member *member)
 {
     const struct rp_node_record *records[PAGE_MAX];
@@ -94,7 +102,13 @@ static size_t node_count_of(const struct member *member)
     for (size_t i = 0; i < count; i++) {
         RP_ASSERT(i == 0 || rp_view_compare(records[i - 1]->id, records[i]->id) < 0);
         RP_ASSERT(rp_manifest_node(member->manifest, records[i]->id) == records[i]);
+        const struct rp_node_record *same =
+            rp_manifest_node_by_raft_id(member->manifest, records[i]->raft_id);
+        RP_ASSERT((same == NULL) == (records[i]->raft_id == 0));
+        RP_ASSERT(same == NULL || same->raft_id == records[i]->raft_id);
     }
+    check_role(member, rp_manifest_primary_writer(member->manifest));
+    check_role(member, rp_manifest_active_compactor(member->manifest));
     for (size_t i = 0; i < count; i++) {
         rp_node_record_release(records[i]);
     }
@@ -112,6 +126,7 @@ static void check_files(const struct member *member)
         RP_ASSERT(i == 0 || rp_view_compare(entries[i - 1]->path, entries[i]->path) < 0);
         RP_ASSERT(rp_path_admit(member->traits, entries[i]->path) == RP_PATH_OK);
         RP_ASSERT(rp_manifest_file(member->manifest, entries[i]->path) == entries[i]);
+        RP_ASSERT(rp_manifest_deletion(member->manifest, entries[i]->path) == 0);
         struct rp_view before =
             i == 0 ? rp_view_make(NULL, 0) : entries[i - 1]->path; /* none lies between */
         RP_ASSERT(rp_manifest_database_page(member->manifest, entries[i]->database, before, found,
@@ -140,7 +155,9 @@ static int apply(struct member *member, uint64_t index, struct rp_view command)
               error == RP_ERR_UNKNOWN_TYPE || error == RP_ERR_INVALID || error == RP_ERR_NOT_FOUND);
     RP_ASSERT(member->file_count == rp_manifest_file_count(member->manifest));
     RP_ASSERT(member->node_count == node_count_of(member));
-    check_files(member);
+    if (member->file_count <= FEW_FILES) {
+        check_files(member);
+    }
     return error;
 }
 
@@ -272,6 +289,36 @@ static int take_batch(struct fuzz_input *input, struct rp_buffer *out)
     return rp_command_encode_batch(out, operations, count);
 }
 
+/* So many files at once that the tree grows another level, and loses it again. */
+static int take_many(struct fuzz_input *input, struct rp_buffer *out)
+{
+    struct rp_batch_operation operations[MANY_MAX];
+    struct rp_file_record files[MANY_MAX];
+    uint8_t names[MANY_MAX][4];
+    size_t count = fuzz_below(input, MANY_MAX + 1);
+    uint8_t first = fuzz_byte(input);
+    uint8_t stride = fuzz_byte(input);
+    bool is_delete = fuzz_flag(input);
+    memset(operations, 0, sizeof operations);
+    memset(files, 0, sizeof files);
+    for (size_t i = 0; i < count; i++) {
+        uint8_t number = (uint8_t)(first + i * stride);
+        names[i][0] = 'd';
+        names[i][1] = '/';
+        names[i][2] = (uint8_t)('a' + number / 16);
+        names[i][3] = (uint8_t)('a' + number % 16);
+        files[i].path = rp_view_make(names[i], sizeof names[i]);
+        files[i].sha256 = rp_view_text(HASH);
+        files[i].size_bytes = number;
+        files[i].database = rp_view_text(number % 3 == 0 ? "db2" : "db1");
+        files[i].created_at.unix_s = 1700000000;
+        operations[i].type = is_delete ? RP_CMD_DELETE_FILE : RP_CMD_REGISTER_FILE;
+        operations[i].file = is_delete ? NULL : &files[i];
+        operations[i].delete_path = is_delete ? files[i].path : rp_view_make(NULL, 0);
+    }
+    return rp_command_encode_batch(out, operations, count);
+}
+
 /* The envelope by hand around JSON that the input gives. */
 static int take_wrapped(struct fuzz_input *input, struct rp_buffer *out)
 {
@@ -286,7 +333,7 @@ static int take_command(struct fuzz_input *input, struct rp_buffer *out)
 {
     struct rp_file_record file;
     struct rp_node_record node;
-    switch (fuzz_below(input, 9)) {
+    switch (fuzz_below(input, 10)) {
     case 0:
         file = take_file(input);
         return rp_command_encode_register(out, RP_CMD_REGISTER_FILE, &file);
@@ -306,6 +353,7 @@ static int take_command(struct fuzz_input *input, struct rp_buffer *out)
         return rp_command_encode_node_state(out, node.id, fuzz_view(input, 16));
     case 6: return take_batch(input, out);
     case 7: return take_wrapped(input, out);
+    case 8: return take_many(input, out);
     default: return rp_buffer_append(out, fuzz_view(input, 255));
     }
 }
@@ -335,6 +383,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     check_snapshot(&cluster);
     for (size_t i = 0; i < RP_RELEASE_COUNT; i++) {
+        check_files(&cluster.members[i]);
         rp_manifest_free(cluster.members[i].manifest);
     }
     rp_manifest_free(cluster.single.manifest);

@@ -85,6 +85,7 @@ wrapped demote '\006' '{"node_id":"node-1"}'
 wrapped compactor '\011' '{"node_id":"node-1"}'
 wrapped state '\004' '{"node_id":"node-1","new_state":"left"}'
 put command promoted '\000\003\000\001\000\000\000\003\001\001\000\000\000\007\005\056' '{"node_id":"node-1","old_primary_id":"node-2"}'
+put command many '\000\010\060\000\001\000\010\060\060\001\000\010\060\140\001\000\010\060\000\003\001\010\060\001\003\001\010\060\002\003\001' ''
 
 # ---- snapshot: release, memory, form; then the document (behaviour.md 1.6)
 put snapshot reference '\000\000\000' '{"nodes":{"n":{"id":"n","name":"N","role":"writer","core_count":2},"m":null},"files":{"cpu/a":{"path":"x","sha256":"'$hash'","size_bytes":5,"database":"d","created_at":"'$time'","lsn":9},"bad":{"path":"bad"},"z/null":null},"other":[1]}'
