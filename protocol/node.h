@@ -96,6 +96,8 @@ struct rp_compact_request {
     char sha256[RP_SHA256_HEX]; /* of the output, as soon as the call returned without `done` */
 };
 void rp_node_compact(struct rp_node *node, struct rp_compact_request *request);
+/* False: its release has no completion files, rp_node_compact is RP_ERR_UNSUPPORTED. */
+bool rp_node_can_compact(const struct rp_node *node);
 
 /* ---- Proposals -------------------------------------------------------------------------------- */
 
@@ -128,6 +130,9 @@ void rp_node_reconcile(struct rp_node *node, struct rp_node_reconcile *request);
 
 /* behaviour.md 11 */
 bool rp_node_is_ready(const struct rp_node *node);
+
+/* Is a query refused now, because catch-up goes on? */
+bool rp_node_is_query_gated(const struct rp_node *node);
 
 struct rp_query_answer {
     bool is_gated; /* refused with 503; the rest is then zero */

@@ -623,6 +623,11 @@ static bool has_watcher(const struct rp_node *node)
     return node->compaction != NULL && node->compaction->watcher != NULL;
 }
 
+bool rp_node_can_compact(const struct rp_node *node)
+{
+    return has_watcher(node);
+}
+
 void node_compact_start(struct rp_node *node)
 {
     struct node_compaction *compaction = node->compaction;

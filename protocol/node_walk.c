@@ -215,34 +215,49 @@ bool rp_node_is_ready(const struct rp_node *node)
     return node->phase == NODE_RUNNING && rp_readiness_is_ready(node->readiness);
 }
 
-struct rp_query_answer rp_node_query(struct rp_node *node, struct rp_view prefix)
+bool rp_node_is_query_gated(const struct rp_node *node)
 {
-    struct rp_query_answer answer = {0};
-    if (node->manifest == NULL) { /* standalone: nothing is owed to it */
-        answer.is_complete = true;
-        return answer;
-    }
-    if (node->config.is_query_gate_on_catchup && !rp_node_is_ready(node)) {
-        answer.is_gated = true;
-        if (rp_query_gate_refuse(&node->query_gate, node_now(node))) {
-            node_log(node, RP_LOG_WARN, "query refused: catch-up in progress");
-        }
-        return answer;
-    }
-    struct rp_view cursor = rp_view_make(NULL, 0);
-    for (size_t count = RP_WALK_PAGE_MAX; count == RP_WALK_PAGE_MAX;) {
-        count = rp_manifest_page(node->manifest, cursor, node->page, RP_WALK_PAGE_MAX);
+    return node->manifest != NULL && node->config.is_query_gate_on_catchup &&
+           !rp_node_is_ready(node);
+}
+
+static bool starts_with(struct rp_view path, struct rp_view prefix)
+{
+    return path.length_bytes >= prefix.length_bytes &&
+           rp_view_equal(rp_view_make(path.bytes, prefix.length_bytes), prefix);
+}
+
+/* What begins with the prefix is one stretch of the manifest: pages from there, until it ends. */
+static uint64_t count_missing(struct rp_node *node, struct rp_view prefix)
+{
+    struct rp_view cursor = prefix;
+    const struct rp_file_entry *exact = rp_manifest_file(node->manifest, prefix);
+    uint64_t missing_count = exact != NULL && !rp_presence_holds(node->presence, exact);
+    for (bool has_more = true; has_more;) {
+        size_t count = rp_manifest_page(node->manifest, cursor, node->page, RP_WALK_PAGE_MAX);
+        has_more = count == RP_WALK_PAGE_MAX;
         for (size_t row = 0; row < count; row += 1) {
             const struct rp_file_entry *entry = node->page[row];
-            bool is_asked =
-                entry->path.length_bytes >= prefix.length_bytes &&
-                rp_view_equal(rp_view_make(entry->path.bytes, prefix.length_bytes), prefix);
-            answer.missing_count += is_asked && !rp_presence_holds(node->presence, entry);
+            has_more = has_more && starts_with(entry->path, prefix);
+            missing_count +=
+                starts_with(entry->path, prefix) && !rp_presence_holds(node->presence, entry);
             cursor = entry->path; /* the manifest keeps it through this call */
             rp_file_entry_release(entry);
         }
     }
-    answer.is_complete = answer.missing_count == 0;
+    return missing_count;
+}
+
+struct rp_query_answer rp_node_query(struct rp_node *node, struct rp_view prefix)
+{
+    struct rp_query_answer answer = {.is_gated = rp_node_is_query_gated(node)};
+    if (answer.is_gated && rp_query_gate_refuse(&node->query_gate, node_now(node))) {
+        node_log(node, RP_LOG_WARN, "query refused: catch-up in progress");
+    }
+    if (!answer.is_gated && node->manifest != NULL) { /* standalone: nothing is owed to it */
+        answer.missing_count = count_missing(node, prefix);
+    }
+    answer.is_complete = !answer.is_gated && answer.missing_count == 0;
     return answer;
 }
 

@@ -14,7 +14,8 @@ struct membership {
 struct sim_ideal_log {
     const struct rp_alloc *alloc;
     uint64_t snapshot_threshold;
-    struct rp_block **entries; /* owned references; entry i has index i + 1 */
+    struct rp_block **entries; /* owned references; entry i has index i + 1; NULL: dropped */
+    size_t dropped_count;      /* from the first on; the snapshot covers them */
     size_t entry_count, entry_capacity;
     struct membership *memberships; /* in order of admission */
     size_t membership_count, membership_capacity;
@@ -88,7 +89,7 @@ uint64_t sim_ideal_log_last_index(const struct sim_ideal_log *log)
 
 bool sim_ideal_log_entry(const struct sim_ideal_log *log, uint64_t index, struct rp_view *bytes_out)
 {
-    if (index == 0 || index > log->entry_count) {
+    if (index <= log->dropped_count || index > log->entry_count) {
         return false;
     }
     const struct rp_block *block = log->entries[index - 1];
@@ -298,29 +299,46 @@ static void arm_deadline(struct sim_consensus_ideal *member)
     }
 }
 
-/* A member far behind begins with the leader's state. */
-static void catch_up(struct sim_consensus_ideal *member)
+static int take_snapshot(struct sim_ideal_log *log, struct sim_consensus_ideal *source)
 {
-    struct sim_ideal_log *log = member->log;
-    const struct membership *leader = membership_of(log, log->leader_raft_id);
-    if (log->snapshot_threshold == 0 || log->entry_count <= log->snapshot_threshold ||
-        leader == NULL || leader->live == NULL || leader->live == member) {
-        return;
-    }
-    struct sim_consensus_ideal *source = leader->live;
-    if (log->snapshot == NULL ||
-        source->applied_index > log->snapshot_index + log->snapshot_threshold) {
-        struct rp_block *block = NULL;
-        if (source->events.snapshot(source->events.context, &block) != 0) {
-            return; /* the log has it all */
-        }
+    struct rp_block *block = NULL;
+    int error = source->events.snapshot(source->events.context, &block);
+    if (error == 0) {
         rp_block_release(log->snapshot);
         log->snapshot = block;
         log->snapshot_index = source->applied_index;
     }
+    return error;
+}
+
+/* A snapshot that is behind the member, or was never taken, changes nothing. */
+static void install_snapshot(struct sim_consensus_ideal *member)
+{
+    const struct sim_ideal_log *log = member->log;
+    if (log->snapshot == NULL || log->snapshot_index <= member->applied_index) {
+        return;
+    }
     struct rp_view view = rp_view_make(log->snapshot->bytes, log->snapshot->length_bytes);
     if (member->events.restore(member->events.context, view) == 0) {
         member->applied_index = log->snapshot_index;
+    }
+}
+
+/* A member far behind begins with the leader's state, or with one that was taken by choice. */
+static void catch_up(struct sim_consensus_ideal *member)
+{
+    struct sim_ideal_log *log = member->log;
+    const struct membership *leader = membership_of(log, log->leader_raft_id);
+    bool is_far = log->snapshot_threshold != 0 && log->entry_count > log->snapshot_threshold;
+    struct sim_consensus_ideal *source = leader == NULL ? NULL : leader->live;
+    bool is_stale =
+        log->snapshot == NULL ||
+        (source != NULL && source->applied_index > log->snapshot_index + log->snapshot_threshold);
+    if (is_far && is_stale && source != NULL && source != member) {
+        rp_ignore(take_snapshot(log, source)); /* else the log has it all */
+    }
+    if (is_far || log->snapshot_threshold == 0 || member->applied_index < log->dropped_count) {
+        install_snapshot(member);
     }
 }
 
@@ -361,7 +379,11 @@ static void on_run(void *context)
 static void on_apply(void *context)
 {
     struct sim_consensus_ideal *member = context;
-    while (member->applied_index < member->visible_index && !member->is_stopping) {
+    if (member->applied_index < member->log->dropped_count && !member->is_stopping) {
+        install_snapshot(member);
+    }
+    while (member->applied_index < member->visible_index && !member->is_stopping &&
+           member->applied_index >= member->log->dropped_count) {
         const struct rp_block *block = member->log->entries[member->applied_index];
         int refused = member->events.apply(member->events.context, member->applied_index + 1,
                                            member->log->term,
@@ -544,6 +566,57 @@ struct rp_consensus_port sim_consensus_ideal_port(struct sim_consensus_ideal *me
         .transfer = port_transfer,
         .stop = port_stop,
     };
+}
+
+/* ---- Chosen points --------------------------------------------------------------------------- */
+
+int sim_ideal_log_snapshot(struct sim_ideal_log *log, struct sim_consensus_ideal *member)
+{
+    return take_snapshot(log, member);
+}
+
+int sim_ideal_log_truncate(struct sim_ideal_log *log, struct sim_consensus_ideal *member)
+{
+    int error = take_snapshot(log, member);
+    for (size_t i = log->dropped_count; error == 0 && i < member->applied_index; i++) {
+        rp_block_release(log->entries[i]);
+        log->entries[i] = NULL;
+        log->dropped_count = i + 1;
+    }
+    return error;
+}
+
+uint64_t sim_ideal_log_snapshot_index(const struct sim_ideal_log *log)
+{
+    return log->snapshot == NULL ? 0 : log->snapshot_index;
+}
+
+uint64_t sim_ideal_log_first_index(const struct sim_ideal_log *log)
+{
+    return log->dropped_count + 1;
+}
+
+int sim_ideal_log_lead(struct sim_ideal_log *log, uint64_t raft_id)
+{
+    const struct membership *membership = membership_of(log, raft_id);
+    if (membership == NULL || membership->live == NULL || membership->live->is_stopping) {
+        return RP_ERR_NOT_FOUND;
+    }
+    if (log->leader_raft_id != raft_id) {
+        log->leader_raft_id = raft_id;
+        log->term += 1;
+        tell_all(log);
+    }
+    return 0;
+}
+
+void sim_ideal_log_elect(struct sim_ideal_log *log)
+{
+    uint64_t before = log->leader_raft_id;
+    choose_leader(log, before);
+    if (log->leader_raft_id == 0) {
+        choose_leader(log, 0);
+    }
 }
 
 /* ---- Birth and death ------------------------------------------------------------------------- */

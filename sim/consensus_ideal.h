@@ -25,6 +25,20 @@ bool sim_ideal_log_entry(const struct sim_ideal_log *log, uint64_t index,
 
 struct sim_consensus_ideal;
 
+/* Chosen points. A member's state becomes the snapshot that starters behind it begin with; and what
+ * it has applied leaves the log, so that whoever has not applied that begins with the snapshot too.
+ * Errors: RP_ERR_NOMEM. */
+RP_MUST_USE int sim_ideal_log_snapshot(struct sim_ideal_log *log,
+                                       struct sim_consensus_ideal *member);
+RP_MUST_USE int sim_ideal_log_truncate(struct sim_ideal_log *log,
+                                       struct sim_consensus_ideal *member);
+uint64_t sim_ideal_log_snapshot_index(const struct sim_ideal_log *log); /* 0: none */
+uint64_t sim_ideal_log_first_index(const struct sim_ideal_log *log);
+/* That member leads from now on. Errors: RP_ERR_NOT_FOUND: it is not admitted, or does not live. */
+RP_MUST_USE int sim_ideal_log_lead(struct sim_ideal_log *log, uint64_t raft_id);
+/* Another member leads in a new term; the same one if it is alone. */
+void sim_ideal_log_elect(struct sim_ideal_log *log);
+
 struct sim_consensus_ideal_params {
     const struct rp_alloc *alloc;
     struct rp_clock_port clock; /* the node's own */

@@ -30,6 +30,7 @@ uint64_t sim_raft_folder_term(const struct sim_raft_folder *folder);
 uint64_t sim_raft_folder_vote(const struct sim_raft_folder *folder);
 uint64_t sim_raft_folder_first_index(const struct sim_raft_folder *folder);
 uint64_t sim_raft_folder_last_index(const struct sim_raft_folder *folder);
+uint64_t sim_raft_folder_snapshot_index(const struct sim_raft_folder *folder); /* 0: none */
 uint64_t sim_raft_folder_synced_index(const struct sim_raft_folder *folder);
 /* An entry's term and bytes, borrowed. False: not in the folder (any more). */
 bool sim_raft_folder_entry(const struct sim_raft_folder *folder, uint64_t index, uint64_t *term_out,

@@ -67,6 +67,11 @@ uint64_t sim_raft_folder_last_index(const struct sim_raft_folder *folder)
     return folder->first_index + folder->entry_count - 1;
 }
 
+uint64_t sim_raft_folder_snapshot_index(const struct sim_raft_folder *folder)
+{
+    return folder->snapshot.block == NULL ? 0 : folder->snapshot.index;
+}
+
 uint64_t sim_raft_folder_synced_index(const struct sim_raft_folder *folder)
 {
     return folder->synced_index;

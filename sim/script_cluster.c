@@ -192,60 +192,6 @@ static int call_flush(lua_State *lua)
     return script_flush(lua, pod, "c:flush");
 }
 
-struct answer {
-    const struct sim_propose_result *result;
-};
-
-static int list_answer(lua_State *lua)
-{
-    const struct answer *answer = lua_touserdata(lua, 1);
-    lua_createtable(lua, 0, 3);
-    lua_pushstring(lua, answer->result->status);
-    lua_setfield(lua, -2, "status");
-    lua_pushstring(lua, answer->result->code);
-    lua_setfield(lua, -2, "code");
-    lua_pushstring(lua, answer->result->text);
-    lua_setfield(lua, -2, "error");
-    return 1;
-}
-
-static void propose_done(void *context, const struct sim_propose_result *result)
-{
-    struct script_task *task = context;
-    struct script *script = task->script;
-    struct answer answer = {result};
-    if (script_story_is_dropped(script)) {
-        return;
-    }
-    lua_pushcfunction(script->lua, list_answer);
-    lua_pushlightuserdata(script->lua, &answer);
-    if (script_call(script, 1, 1)) {
-        script_task_wake(task, true);
-    } else {
-        script_story_fail(script);
-    }
-}
-
-static int return_answer(lua_State *lua, int status, lua_KContext context)
-{
-    (void)lua;
-    (void)status;
-    (void)context;
-    return 1;
-}
-
-static int call_delete(lua_State *lua)
-{
-    struct script *script = script_of(lua);
-    struct script_task *task = script_running_task(lua, "c:delete");
-    size_t length_bytes = 0;
-    const char *path = luaL_checklstring(lua, 2, &length_bytes);
-    struct sim_propose_wait wait = {propose_done, task};
-    sim_workload_delete(script->world, rp_view_make(path, length_bytes), rp_view_text("retention"),
-                        &wait);
-    return script_yield(lua, task, 0, return_answer);
-}
-
 static int call_events(lua_State *lua)
 {
     struct sim_pod *pod = script_take_node(lua, 2, "c:events");
@@ -351,19 +297,10 @@ static int attacker(lua_State *lua)
 }
 
 const luaL_Reg script_cluster_methods[] = {
-    {"node", call_node},
-    {"nodes", call_nodes},
-    {"writers", call_writers},
-    {"readers", call_readers},
-    {"leader", call_leader},
-    {"add", call_add},
-    {"manifest", call_manifest},
-    {"flush", call_flush},
-    {"delete", call_delete},
-    {"events", call_events},
-    {"rotate", call_rotate},
-    {"attacker", attacker},
-    {NULL, NULL},
+    {"node", call_node},         {"nodes", call_nodes},   {"writers", call_writers},
+    {"readers", call_readers},   {"leader", call_leader}, {"add", call_add},
+    {"manifest", call_manifest}, {"flush", call_flush},   {"events", call_events},
+    {"rotate", call_rotate},     {"attacker", attacker},  {NULL, NULL},
 };
 
 /* Upvalue: methods and fields (params, seed, rng, net) in one table. */
@@ -386,6 +323,9 @@ void script_push_cluster(lua_State *lua)
     luaL_setfuncs(lua, script_cluster_methods, 0);
     luaL_setfuncs(lua, script_story_methods, 0);
     luaL_setfuncs(lua, script_check_methods, 0);
+    luaL_setfuncs(lua, script_compact_methods, 0);
+    luaL_setfuncs(lua, script_consensus_methods, 0);
+    luaL_setfuncs(lua, script_propose_methods, 0);
     lua_pushvalue(lua, params);
     lua_setfield(lua, -2, "params");
     lua_pushinteger(lua, (lua_Integer)script_of(lua)->seed);

@@ -448,61 +448,6 @@ static int node_status(lua_State *lua)
     return 1;
 }
 
-/* Visible files under the prefix that the committed manifest does not have: counted twice with what
- * replaced them. */
-static uint64_t count_unlisted(lua_State *lua, struct sim_pod *pod, struct rp_view prefix)
-{
-    struct sim_world *world = script_of(lua)->world;
-    struct sim_manifest_row row;
-    struct rp_view path, cursor = rp_view_text("");
-    size_t from = 0;
-    uint64_t count = 0;
-    bool has_row = sim_world_manifest(world, 0, &row, 1) == 1;
-    while (sim_pod_files(pod, cursor, &path, 1) == 1) {
-        cursor = path;
-        while (has_row && rp_view_compare(row.path, path) < 0) {
-            from += 1;
-            has_row = sim_world_manifest(world, from, &row, 1) == 1;
-        }
-        bool is_listed = has_row && rp_view_equal(row.path, path);
-        count += !is_listed && path.length_bytes >= prefix.length_bytes &&
-                 rp_view_equal(rp_view_make(path.bytes, prefix.length_bytes), prefix);
-        script_spend(lua, 4);
-    }
-    return count;
-}
-
-static int node_query(lua_State *lua)
-{
-    static const char *const keys[] = {"prefix", NULL};
-    struct sim_pod *pod = self(lua);
-    struct rp_view prefix = rp_view_text("");
-    if (!lua_isnoneornil(lua, 2)) {
-        script_check_keys(lua, 2, "n:query", keys);
-        if (script_get(lua, 2, "prefix")) {
-            prefix = script_take_path(lua, -1, "n:query: prefix");
-        }
-    }
-    struct rp_node *node = sim_pod_node(pod);
-    if (node == NULL) {
-        return luaL_error(lua, "n:query: the node is down");
-    }
-    struct rp_query_answer answer = rp_node_query(node, prefix);
-    if (!answer.is_gated) {
-        sim_checks_query(sim_world_checks(sim_pod_world(pod)), pod);
-    }
-    lua_newtable(lua);
-    lua_pushboolean(lua, answer.is_gated);
-    lua_setfield(lua, -2, "gated");
-    lua_pushboolean(lua, answer.is_complete && !answer.is_gated);
-    lua_setfield(lua, -2, "complete");
-    lua_pushinteger(lua, (lua_Integer)answer.missing_count);
-    lua_setfield(lua, -2, "missing");
-    lua_pushinteger(lua, answer.is_gated ? 0 : (lua_Integer)count_unlisted(lua, pod, prefix));
-    lua_setfield(lua, -2, "duplicated");
-    return 1;
-}
-
 static int node_corrupt(lua_State *lua)
 {
     static const char *const keys[] = {"kind", NULL};
@@ -594,13 +539,15 @@ static const luaL_Reg methods[] = {
     {"files", node_files},
     {"stats", node_stats},
     {"status", node_status},
-    {"query", node_query},
+    {"propose", script_node_propose},
+    {"query", script_node_query},
     {"disk", script_node_disk},
     {"hostile", script_node_hostile},
     {"corrupt", node_corrupt},
     {"remove", node_remove},
     {"put", node_put},
     {"flush", node_flush},
+    {"rewrite", script_node_rewrite},
     {"stop_at", node_stop_at},
     {"kill_at", node_kill_at},
     {NULL, NULL},

@@ -399,6 +399,11 @@ static void arm_due(struct script *script, const struct script_condition *condit
     }
 }
 
+void script_condition_arm(lua_State *lua, struct script_condition *condition)
+{
+    arm_due(script_of(lua), condition);
+}
+
 static void look_again(void *context, uint64_t number)
 {
     struct script *script = context;

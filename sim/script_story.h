@@ -66,6 +66,8 @@ int script_sleep(lua_State *lua, struct script_task *task, rp_time_ns duration_n
 /* Adds a zeroed condition, due `timeout_ns` from now. Raises out of memory. */
 struct script_condition *script_condition_add(lua_State *lua, enum script_condition_kind kind,
                                               const char *what, rp_time_ns timeout_ns);
+/* Has the condition looked at when its time is up, too. */
+void script_condition_arm(lua_State *lua, struct script_condition *condition);
 /* A task's completion handler for calls that give no result: context is the task. */
 struct sim_wait script_task_wait(struct script_task *task);
 
@@ -91,6 +93,13 @@ void script_take_replace(lua_State *lua, int options, const char *call,
 extern const luaL_Reg script_story_methods[];
 extern const luaL_Reg script_check_methods[];
 extern const luaL_Reg script_cluster_methods[];
+extern const luaL_Reg script_compact_methods[];
+extern const luaL_Reg script_consensus_methods[];
+extern const luaL_Reg script_propose_methods[];
+/* n:rewrite, n:query (script_compact.c) and n:propose (script_propose.c). */
+int script_node_rewrite(lua_State *lua);
+int script_node_query(lua_State *lua);
+int script_node_propose(lua_State *lua);
 /* Pushes the handle of the pod; the same object for the same pod. */
 void script_push_node(lua_State *lua, struct sim_pod *pod);
 /* A node's handle or id. Raises an error. */

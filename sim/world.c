@@ -222,6 +222,7 @@ void sim_world_free(struct sim_world *world)
         sim_pod_kill(world->pods[index], false);
     }
     sim_workload_drop_all(world);
+    sim_compact_drop_all(world);
     sim_checks_free(world->checks);
     if (world->net != NULL) {
         sim_net_free(world->net);
@@ -287,8 +288,23 @@ struct sim_pod *sim_world_leader(struct sim_world *world)
     return leader;
 }
 
+/* Whom PromoteWriter named, as the leader knows it. */
+static struct sim_pod *promoted_writer(struct sim_world *world)
+{
+    struct sim_pod *leader = sim_world_leader(world);
+    const struct rp_manifest *manifest = leader == NULL ? NULL : rp_node_manifest(leader->node);
+    const struct rp_node_record *record =
+        manifest == NULL ? NULL : rp_manifest_primary_writer(manifest);
+    struct sim_pod *pod = record == NULL ? NULL : sim_world_pod(world, record->id);
+    return pod != NULL && pod->state == SIM_POD_UP ? pod : NULL;
+}
+
 struct sim_pod *sim_world_primary_writer(struct sim_world *world)
 {
+    struct sim_pod *promoted = promoted_writer(world);
+    if (promoted != NULL) {
+        return promoted;
+    }
     for (size_t index = 0; index < world->pod_count; index += 1) {
         struct sim_pod *pod = world->pods[index];
         if (pod->state == SIM_POD_UP && strcmp(pod->role, "writer") == 0) {

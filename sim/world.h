@@ -145,7 +145,8 @@ bool sim_world_can_talk(const struct sim_pod *left, const struct sim_pod *right)
 /* Up, without a leader, and of a release that the cluster's leader cannot authenticate: nothing of
  * what the others have can be asked of it. */
 bool sim_world_is_outside(struct sim_world *world, const struct sim_pod *pod);
-/* The lowest writer that is up, whatever leads; NULL: none. */
+/* The writer that the manifest names as primary, when it is up; else the lowest writer that is up,
+ * whatever leads; NULL: none. */
 struct sim_pod *sim_world_primary_writer(struct sim_world *world);
 
 struct sim_add_spec {

@@ -112,6 +112,8 @@ struct sim_world {
     uint64_t flush_number; /* of files, in their names */
     uint64_t flush_count;  /* of workloads */
     struct sim_flush *flushes;
+    uint64_t compaction_number; /* in the names of their outputs */
+    struct sim_compaction *compactions;
 };
 
 /* world_spec.c: deep; cleared by sim_world_spec_clear, whatever is returned */
@@ -148,5 +150,7 @@ void sim_pod_heal(struct sim_pod *pod); /* all faults of its own end */
 
 /* workload.c: the pod died; what it flushed is told. */
 void sim_workload_drop_all(struct sim_world *world);
+/* compact.c: likewise. */
+void sim_compact_drop_all(struct sim_world *world);
 
 #endif

@@ -89,5 +89,8 @@ uint64_t rp_bridge_commit_index(const struct rp_bridge *bridge);
 uint64_t rp_bridge_last_index(const struct rp_bridge *bridge);
 /* Chosen points for tests and scenarios (the log is cut at the next applied command). */
 void rp_bridge_snapshot_soon(struct rp_bridge *bridge, uint32_t trailing);
+/* Leadership goes to that voter, or with 0 to the one that needs the least; libraft gives up after an
+ * election time-out. Errors: RP_ERR_NOT_LEADER, RP_ERR_BUSY, RP_ERR_UNREACHABLE (no such voter). */
+RP_MUST_USE int rp_bridge_hand_over(struct rp_bridge *bridge, uint64_t raft_id);
 
 #endif

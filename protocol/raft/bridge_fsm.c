@@ -42,6 +42,7 @@ static int fsm_apply(struct raft_fsm *fsm, const struct raft_buffer *buffer, voi
     bridge->command_index = index;
     if (!bridge->is_snapshot_forced) {
         raft_set_snapshot_threshold(&bridge->raft, rp_bridge_snapshot_threshold(bridge));
+        raft_set_snapshot_trailing(&bridge->raft, bridge->params.snapshot_trailing);
     }
     if (rp_read_index_waiting(bridge->read_index) > 0) {
         rp_bridge_drain_soon(bridge); /* looks around once last_applied has moved */

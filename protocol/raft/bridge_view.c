@@ -1,3 +1,4 @@
+#include "protocol/error.h"
 #include "protocol/raft/bridge_inner.h"
 
 static enum rp_member_rank rank_of(int role)
@@ -38,4 +39,12 @@ void rp_bridge_snapshot_soon(struct rp_bridge *bridge, uint32_t trailing)
     bridge->is_snapshot_forced = true;
     raft_set_snapshot_trailing(&bridge->raft, trailing);
     raft_set_snapshot_threshold(&bridge->raft, 1);
+}
+
+int rp_bridge_hand_over(struct rp_bridge *bridge, uint64_t raft_id)
+{
+    if (!rp_bridge_is_leader(bridge) || bridge->is_stopping) {
+        return RP_ERR_NOT_LEADER;
+    }
+    return rp_members_hand_over(bridge->members, raft_id);
 }

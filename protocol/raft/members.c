@@ -720,6 +720,24 @@ void rp_members_transfer(struct rp_members *members, struct rp_consensus_request
     run_soon(members);
 }
 
+int rp_members_hand_over(struct rp_members *members, uint64_t raft_id)
+{
+    if (!leads(members) || members->is_transfer_flying) {
+        return leads(members) ? RP_ERR_BUSY : RP_ERR_NOT_LEADER;
+    }
+    uint64_t heir = raft_id != 0 ? raft_id : heir_of(members);
+    if (heir == 0) {
+        return RP_ERR_UNREACHABLE;
+    }
+    members->transfer.data = members;
+    members->is_transfer_flying = true;
+    if (raft_transfer(members->raft, &members->transfer, heir, on_transferred) != 0) {
+        members->is_transfer_flying = false;
+        return RP_ERR_UNREACHABLE;
+    }
+    return 0;
+}
+
 /* ---- Birth and death ------------------------------------------------------------------------- */
 
 void rp_members_stop(struct rp_members *members)

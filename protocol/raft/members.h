@@ -46,6 +46,8 @@ void rp_members_expel(struct rp_members *members, struct rp_consensus_request *r
                       uint64_t raft_id);
 void rp_members_transfer(struct rp_members *members, struct rp_consensus_request *request,
                          rp_time_ns deadline_ns);
+/* One try, for a chosen point; bridge.h. Not from inside the library. */
+RP_MUST_USE int rp_members_hand_over(struct rp_members *members, uint64_t raft_id);
 
 /* A message of that member arrived. */
 void rp_members_heard(struct rp_members *members, uint64_t raft_id);
