@@ -87,6 +87,9 @@
 #define RP_COMPLETION_JOB_BYTES_MAX     128u
 #define RP_COMPACTION_COMMAND_BYTES_MAX 700000u
 
+/* How often each warning about roles is told at most. */
+#define RP_ROLE_WARN_INTERVAL_NS (60 * RP_NS_PER_S)
+
 /* Deletions that a manifest remembers for nodes that slept through them; the oldest go first. */
 #define RP_DELETION_MEMORY_MAX 65536u
 

@@ -243,6 +243,9 @@ static int init_parts(struct rp_node *node)
         error = node_compact_init(node);
     }
     if (error == 0) {
+        error = node_roles_init(node);
+    }
+    if (error == 0) {
         error = node_propose_init(node);
     }
     if (error == 0) {
@@ -329,6 +332,7 @@ static void clear_parts(struct rp_node *node)
         node_propose_clear(node);
     }
     node_compact_clear(node);
+    node_roles_clear(node);
     node_sweep_clear(node);
     node_walk_clear(node);
     node_pull_clear(node);

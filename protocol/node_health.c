@@ -128,6 +128,7 @@ static void on_health_timer(void *context)
     struct rp_node *node = context;
     rp_peers_check(node->peers, node_now(node), node->config.health_check_interval_ns,
                    node->config.unhealthy_threshold);
+    node_roles_check(node);
     send_heartbeats(node);
     node_arm_after(node, &node->health_timer, node->config.health_check_interval_ns);
 }

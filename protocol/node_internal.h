@@ -13,6 +13,7 @@
  *   node_leave.c  leave notices
  *   node_propose.c proposals and forwarding        node_flush.c     flush path and registrar
  *   node_compact.c compaction and its watcher      node_sweep.c     deletions slept through
+ *   node_roles.c   primary writer, active compactor
  */
 #ifndef REPLISIM_PROTOCOL_NODE_INTERNAL_H
 #define REPLISIM_PROTOCOL_NODE_INTERNAL_H
@@ -161,6 +162,7 @@ struct rp_node {
 
     struct node_sweep *sweep;           /* node_sweep.c: deletions that we slept through */
     struct node_compaction *compaction; /* node_compact.c */
+    struct node_roles *roles;           /* node_roles.c */
 
     /* node.c: what machines want done, outside of apply */
     struct rp_timer work_timer;
@@ -359,6 +361,11 @@ void node_sweep_clear(struct rp_node *node);
 void node_sweep_begin(struct rp_node *node); /* after a restore */
 void node_sweep_stop(struct rp_node *node);
 bool node_sweep_is_idle(const struct rp_node *node);
+
+/* node_roles.c */
+RP_MUST_USE int node_roles_init(struct rp_node *node);
+void node_roles_clear(struct rp_node *node);
+void node_roles_check(struct rp_node *node); /* at each health check */
 
 /* node_compact.c */
 RP_MUST_USE int node_compact_init(struct rp_node *node);

@@ -47,6 +47,8 @@ static const char *const rows[] = {
     "story=compact compactors=0",
     "story=compact_without_leader",
     "story=compact_without_leader kill=true",
+    "story=failover writers=2 compactors=2",
+    "story=failover writers=2 compactors=2 consensus=ideal",
     "story=query",
     "story=gated gate=true",
     "story=rewrite",

@@ -78,6 +78,36 @@ function stories.leadership(c)
   c:settle("1m")
 end
 
+-- Whoever has a role is down: the leader gives it to the next of its kind, and work goes there.
+function stories.failover(c)
+  c:flush{ files = 4, bytes = "10KiB" }
+  c:settle("1m")
+  local function made_by(path)
+    for _, row in ipairs(c:manifest()) do
+      if row.path == path then return row.origin_node_id end
+    end
+  end
+  local function flushed_by()
+    local path = c:flush{ files = 3, bytes = "10KiB" }[1]
+    c:sleep("1s")
+    return made_by(path)
+  end
+  local writer, compactor = flushed_by(), made_by(c:compact{ inputs = 2 })
+  c:check(writer ~= nil and compactor ~= nil and compactor:find("compactor", 1, true), "somebody has each role")
+  c:transfer_leader("reader-1")
+  c:node(compactor):kill{}
+  c:node(writer):kill{}
+  c:sleep("1m")
+  local other_writer = flushed_by()
+  c:check(other_writer ~= nil and other_writer ~= writer, "the other writer is the primary now")
+  c:node(compactor):start()
+  c:node(writer):start()
+  c:settle("5m")
+  local other = made_by(c:compact{ inputs = 3 })
+  c:check(other ~= nil and other ~= compactor, "the other compactor stays active")
+  c:check(flushed_by() == other_writer, "the other writer stays the primary")
+end
+
 -- n files become one, in one command; the sources go everywhere.
 function stories.compact(c)
   local paths = c:flush{ files = 6, bytes = "10KiB" }
@@ -245,11 +275,11 @@ end
 return {
   name = "chosen",
   about = "Chosen points of consensus, compaction, queries and proposals each change the outcome.",
-  params = { story = "leadership", consensus = "raft", compactors = 1, asleep = false, kill = false,
+  params = { story = "leadership", consensus = "raft", writers = 1, compactors = 1, asleep = false, kill = false,
     gate = false, release = "current" },
   limit = "2h",
   cluster = function(params)
-    return { writers = 1, readers = 3, compactors = params.compactors, release = params.release,
+    return { writers = params.writers, readers = 3, compactors = params.compactors, release = params.release,
       consensus = params.consensus == "raft" and "raft" or { kind = "ideal", delay = "5ms..50ms" },
       config = { query_gate_on_catchup = params.gate } }
   end,
