@@ -88,12 +88,12 @@ static void plan_until_seen(const struct job *job, const struct rp_manifest *man
     size_t left = sources_left(job, manifest);
     if (!is_written) {
         plan_out->is_given_up = job->is_found; /* its life ended before the output was whole */
-    } else if (left == 0) {
+    } else if (left == 0 && (is_here || job->completion.source_count > 0)) {
         plan_out->is_done = is_here;
         plan_out->is_given_up = !is_here;
     } else {
         plan_out->has_registers = !is_here;
-        plan_out->has_deletes = true;
+        plan_out->has_deletes = left > 0;
     }
 }
 
@@ -350,7 +350,7 @@ static bool next_proposal(struct rp_compaction_watcher *compaction,
             continue;
         }
         job->is_to_propose = false;
-        int error = encode_batch(compaction, job);
+        int error = job->is_hopeless ? RP_ERR_TOO_LARGE : encode_batch(compaction, job);
         if (error == 0) {
             action_out->kind = RP_COMPACTION_DO_PROPOSE;
             action_out->ticket = job->ticket;

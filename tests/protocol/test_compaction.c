@@ -404,6 +404,19 @@ START_TEST(output_of_deleted_sources_is_given_up)
 }
 END_TEST
 
+/* TestCompactionBridge_BatchFileOps_EmptyOps, and a job that replaces nothing: only what there is to
+ * do is proposed. */
+START_TEST(job_without_sources_only_registers)
+{
+    begin(_i == 0 ? RP_RELEASE_CURRENT : RP_RELEASE_ARC);
+    put_job("j", RP_COMPLETION_SOURCES_DELETED, "db/cpu/out", 0, false);
+    ck_assert_str_eq(look(true, 0), _i == 0 ? "R1D0 " : "R1D0 file ");
+    ck_assert_str_eq(look(true, 0), _i == 0 ? "file " : "");
+    ck_assert(has("db/cpu/out"));
+    end();
+}
+END_TEST
+
 /* A batch beyond what a frame takes: ours cuts it, registers first; the reference's fails for ever. */
 START_TEST(large_batch_is_cut)
 {
@@ -543,6 +556,7 @@ int main(void)
     tcase_add_loop_test(watcher, job_survives_a_restart_without_registering_twice, 0, 2);
     tcase_add_test(watcher, unfinished_output_is_given_up);
     tcase_add_test(watcher, output_of_deleted_sources_is_given_up);
+    tcase_add_loop_test(watcher, job_without_sources_only_registers, 0, 2);
     tcase_add_loop_test(watcher, large_batch_is_cut, 0, 2);
     tcase_add_loop_test(watcher, error_keeps_the_job_until_it_succeeds, 0, ROWS(ERRORS));
     tcase_add_test(watcher, unknown_fate_is_waited_out);

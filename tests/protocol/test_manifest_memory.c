@@ -349,6 +349,123 @@ START_TEST(nodes_are_read_as_copies)
 }
 END_TEST
 
+/* Pages of a manifest that changes between them: each entry that is there throughout comes exactly
+ * once, in order, and the pages cost no more than their entries. bench_manifest has the size. */
+START_TEST(pages_survive_mutations)
+{
+    enum { COUNT = 20000, PAGE = 1000 };
+    static const struct rp_file_entry *page[PAGE];
+    struct rp_manifest *manifest = manifest_new(RP_RELEASE_CURRENT);
+    char path[32];
+    char last[32] = "";
+    uint64_t index = 0;
+    unsigned kept = 0;
+    unsigned changes = 0;
+    for (unsigned i = 0; i < COUNT; i++) {
+        snprintf(path, sizeof path, "db/%06u", i);
+        ck_assert_int_eq(put(manifest, ++index, path), 0);
+    }
+    for (size_t got = PAGE; got == PAGE;) {
+        got = rp_manifest_page(manifest, rp_view_text(last), page, PAGE);
+        for (size_t i = 0; i < got; i++) {
+            char text[32];
+            snprintf(text, sizeof text, "%.*s", (int)page[i]->path.length_bytes,
+                     (const char *)page[i]->path.bytes);
+            ck_assert_str_gt(text, last);
+            memcpy(last, text, sizeof last);
+            kept += strlen(text) == 9 && (text[8] - '0') % 2 == 1; /* odd ones are never touched */
+            rp_file_entry_release(page[i]);
+        }
+        for (unsigned i = 0; i < 100; i++, changes++) {
+            unsigned number = (changes * 7919u) % COUNT / 2 * 2;
+            snprintf(path, sizeof path, i % 2 == 0 ? "db/%06u" : "db/%06u-new", number);
+            int error = i % 2 == 0 ? drop(manifest, ++index, path) : put(manifest, ++index, path);
+            ck_assert_int_eq(error, 0);
+        }
+    }
+    ck_assert_uint_eq(kept, COUNT / 2);
+    rp_manifest_free(manifest);
+}
+END_TEST
+
+/* ---- Commands -------------------------------------------------------------------------------- */
+
+static int apply_text(struct rp_manifest *manifest, uint64_t index, const char *text)
+{
+    return rp_manifest_apply(manifest, index, 1, rp_view_text(text));
+}
+
+static int update(struct rp_manifest *manifest, uint64_t index, const struct rp_file_record *file)
+{
+    struct rp_buffer command;
+    rp_buffer_init(&command, &memory.alloc, 1 << 20);
+    ck_assert_int_eq(rp_command_encode_register(&command, RP_CMD_UPDATE_FILE, file), 0);
+    return apply_buffer(manifest, index, &command);
+}
+
+/* TestApplyUpdateFile_RejectsMaliciousPath, RejectsZeroCreatedAt, BumpsLSN. */
+START_TEST(update_is_judged_as_a_register)
+{
+    static const enum rp_release releases[] = {RP_RELEASE_ARC, RP_RELEASE_CURRENT};
+    struct rp_manifest *manifest = manifest_new(releases[_i]);
+    struct rp_file_record fine = record_of("db/a");
+    struct rp_file_record evil = record_of("db/../../a");
+    struct rp_file_record timeless = record_of("db/a");
+    timeless.created_at = (struct rp_wall_time){RP_TIME_ZERO_UNIX_S, 0, 0};
+    ck_assert_int_eq(update(manifest, 1, &fine), 0);
+    ck_assert_int_eq(update(manifest, 2, &evil), RP_ERR_INVALID);
+    ck_assert_int_eq(update(manifest, 3, &timeless), RP_ERR_INVALID);
+    ck_assert_uint_eq(rp_manifest_file(manifest, fine.path)->lsn, 1);
+    ck_assert_int_eq(update(manifest, 4, &fine), 0);
+    ck_assert_uint_eq(rp_manifest_file(manifest, fine.path)->lsn, 4);
+    ck_assert_uint_eq(rp_manifest_file_count(manifest), 1);
+    ck_assert_uint_eq(rp_manifest_refused_count(manifest), 2);
+    rp_manifest_free(manifest);
+}
+END_TEST
+
+/* TestApplyRegisterFile_MixedBatchIsolatesMaliciousEntries: refused commands between others leave no
+ * trace but the count. */
+START_TEST(refused_commands_leave_the_others_alone)
+{
+    static const char *const paths[] = {"db/a",          "/etc/passwd", "db/b",
+                                        "db\\..\\..\\x", "s3://b/c",    "db/c"};
+    struct rp_manifest *manifest = manifest_new(RP_RELEASE_ARC);
+    for (int i = 0; i < ROWS(paths); i++) {
+        rp_ignore(put(manifest, (uint64_t)i + 1, paths[i]));
+    }
+    ck_assert_uint_eq(rp_manifest_file_count(manifest), 3);
+    ck_assert_uint_eq(rp_manifest_refused_count(manifest), 3);
+    ck_assert_ptr_nonnull(rp_manifest_file(manifest, rp_view_text("db/c")));
+    rp_manifest_free(manifest);
+}
+END_TEST
+
+/* TestApplyBatchFileOps_RejectsMalformedDeletePayload: {"path":7} after a good register; the whole
+ * batch is refused. */
+START_TEST(batch_with_malformed_delete_changes_nothing)
+{
+    struct rp_manifest *manifest = manifest_new(RP_RELEASE_CURRENT);
+    struct rp_file_record file = record_of("db/a");
+    struct rp_batch_operation operation = {.type = RP_CMD_REGISTER_FILE, .file = &file};
+    struct rp_buffer command;
+    rp_buffer_init(&command, &memory.alloc, 1 << 20);
+    ck_assert_int_eq(rp_command_encode_batch(&command, &operation, 1), 0);
+    ck_assert_int_eq(apply_buffer(manifest, 1, &command), 0);
+    ck_assert_int_eq(drop(manifest, 2, "db/a"), 0);
+    /* {"ops":[{"type":8,"payload":"eyJwYXRoIjoiZGIvYSJ9"},{"type":8,"payload":"eyJwYXRoIjo3fQ=="}]} */
+    ck_assert_int_eq(put(manifest, 3, "db/a"), 0);
+    ck_assert_int_eq(
+        apply_text(
+            manifest, 4,
+            "{\"type\":10,\"payload\":\"eyJvcHMiOlt7InR5cGUiOjgsInBheWxvYWQiOiJleUp3WVhSb0lqb2"
+            "laR0l2WVNKOSJ9LHsidHlwZSI6OCwicGF5bG9hZCI6ImV5SndZWFJvSWpvM2ZRPT0ifV19\"}"),
+        RP_ERR_TYPE);
+    ck_assert_uint_eq(rp_manifest_file_count(manifest), 1);
+    rp_manifest_free(manifest);
+}
+END_TEST
+
 /* ---- Lack of memory -------------------------------------------------------------------------- */
 
 /* The k-th allocation fails while a file is deleted and a role is given: nothing changed, no leak. */
@@ -404,6 +521,10 @@ int main(void)
     tcase_add_test(tc, roles_survive_snapshots);
     tcase_add_loop_test(tc, odd_role_in_a_snapshot_is_nobody, 0, ROWS(ODD_ROLES));
     tcase_add_test(tc, nodes_are_read_as_copies);
+    tcase_add_test(tc, pages_survive_mutations);
+    tcase_add_loop_test(tc, update_is_judged_as_a_register, 0, 2);
+    tcase_add_test(tc, refused_commands_leave_the_others_alone);
+    tcase_add_test(tc, batch_with_malformed_delete_changes_nothing);
     suite_add_tcase(suite, tc);
     TCase *failing = tcase_create("memory");
     tcase_add_loop_test(failing, lack_of_memory_changes_nothing, 0, 2);
