@@ -7,7 +7,8 @@
  * Durability: a published object and its name are durable at once (sync, rename, sync of the
  * folder). Staged bytes are not, until published: SIGKILL keeps them, power loss may not. A removal
  * is durable at once. A plain file (file_open) is durable SIM_STORE_WRITEBACK_NS after its last write
- * or rename, when the system has written it back by itself.
+ * or rename, when the system has written it back by itself; a store that keeps the reference's names
+ * never syncs (behaviour.md 8), so there that holds for published objects too.
  *
  * Not modelled: page cache hits, elevator and queue depth, fragmentation, block sizes, metadata
  * space, time to truncate or unlink, the journal of the file system, folders and their modes. */

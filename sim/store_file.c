@@ -4,11 +4,18 @@
 #include "sim/store_internal.h"
 
 /* The system writes back by itself after a while; nobody asked it to. */
+rp_time_ns store_durable_ns(const struct sim_store *store, bool is_synced)
+{
+    if (store->faults.lies_about_sync) {
+        return RP_TIME_NEVER;
+    }
+    return is_synced ? 0 : store_now(store) + SIM_STORE_WRITEBACK_NS;
+}
+
 static void touch(struct sim_store *store, struct store_object *object)
 {
     object->mtime_unix_ns = store_stamp(store);
-    object->durable_ns =
-        store->faults.lies_about_sync ? RP_TIME_NEVER : store_now(store) + SIM_STORE_WRITEBACK_NS;
+    object->durable_ns = store_durable_ns(store, false);
 }
 
 void store_file_grown(struct sim_store *store, struct store_object *object, size_t bytes)

@@ -153,7 +153,8 @@ struct store_record *store_find(const struct sim_store *store, struct rp_view pa
 bool store_name_is_storable(const struct sim_store *store, struct rp_view path);
 bool store_name_is_hidden(struct rp_view name);
 
-/* store_file.c: plain files */
+/* store_file.c: plain files, and what is not synced */
+rp_time_ns store_durable_ns(const struct sim_store *store, bool is_synced);
 RP_MUST_USE int store_file_open(struct sim_store *store, struct store_op *op);
 RP_MUST_USE int store_file_rename(struct sim_store *store, struct store_op *op);
 /* The object has got or lost bytes. */

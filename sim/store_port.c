@@ -304,7 +304,7 @@ static int publish(struct sim_store *store, struct store_stage *stage,
         return RP_ERR_NOMEM;
     }
     object->mtime_unix_ns = store_stamp(store);
-    object->durable_ns = store->faults.lies_about_sync ? RP_TIME_NEVER : 0;
+    object->durable_ns = store_durable_ns(store, store->names == NULL);
     sim_content_clear(&object->content);
     object->content = stage->content;
     sim_content_init(&stage->content, store->disks->spec.bodies);
@@ -420,7 +420,7 @@ static int apply_flush(struct sim_store *store, struct store_op *op)
     }
     sim_content_set_body(&object->content, op->key, op->length_bytes);
     object->mtime_unix_ns = store_stamp(store);
-    object->durable_ns = store->faults.lies_about_sync ? RP_TIME_NEVER : 0;
+    object->durable_ns = store_durable_ns(store, store->names == NULL);
     store_use(store, op->length_bytes);
     return store_show(store, op_path(op), op_second(op), object, true);
 }
