@@ -317,15 +317,15 @@ rp_time_ns net_passage(struct sim_net *net, struct net_link *link, size_t wire_b
     rp_time_ns wire_ns = net_transfer_ns(wire_bytes, net->spec.bandwidth_bytes_per_s);
     rp_time_ns leave_ns = later(net_now(net), from->egress_free_ns) + wire_ns;
     from->egress_free_ns = leave_ns;
+    /* The receiver's link is taken in the order of sending: what is late holds up nobody else. */
+    rp_time_ns arrive_ns = later(leave_ns, later(to->ingress_free_ns, net_now(net)) + wire_ns);
+    to->ingress_free_ns = arrive_ns;
     if (link->faults.bandwidth_bytes_per_s != 0) {
-        leave_ns = later(leave_ns, link->free_ns) +
-                   net_transfer_ns(wire_bytes, link->faults.bandwidth_bytes_per_s);
-        link->free_ns = leave_ns;
+        arrive_ns = later(arrive_ns, link->free_ns) +
+                    net_transfer_ns(wire_bytes, link->faults.bandwidth_bytes_per_s);
+        link->free_ns = arrive_ns;
     }
-    rp_time_ns arrive_ns = leave_ns + net_latency(net, link);
-    /* What is late or sent again holds up nobody else's bytes to the same site. */
-    to->ingress_free_ns = later(arrive_ns, later(to->ingress_free_ns, net_now(net)) + wire_ns);
-    arrive_ns = to->ingress_free_ns + link->faults.late_ns;
+    arrive_ns += net_latency(net, link) + link->faults.late_ns;
     sim_chance loss = link->faults.has_loss ? link->faults.loss : net->spec.loss;
     *is_lost_out = false;
     rp_time_ns wait_ns = SIM_NET_RTO_NS;
@@ -432,6 +432,8 @@ void sim_net_datagram(struct sim_endpoint *from, struct rp_view address, struct 
     if (is_lost || net_is_cut(net, link)) {
         return;
     }
+    arrive_ns = later(arrive_ns, link->datagram_ns); /* as on one connection, but for the fault */
+    link->datagram_ns = arrive_ns;
     if (sim_rng_chance(&link->rng, link->faults.reorder)) {
         arrive_ns += net_latency(net, link) * 2;
     }

@@ -7,8 +7,8 @@
  *   site (id, zone) --- attach(address) ---> endpoint --- dial/accept ---> connections
  *
  * Time: a piece sent waits its turn on the sender's link (shared by all connections and datagrams of
- * the site), then takes a latency drawn from the stream of its directed link, then its turn on the
- * receiver's link. Bytes of one direction stay in order. A lost piece comes after the retransmission
+ * the site), then its turn on the receiver's link, then takes a latency drawn from the stream of its
+ * directed link. Bytes of one direction stay in order, and so do datagrams of one link. A lost piece comes after the retransmission
  * time-out, 200 ms, doubling with each further loss. A dial takes one round trip. What is sent and
  * not yet taken by the receiving process is bounded (SIM_NET_WINDOW_BYTES); beyond it the sender is
  * held up. A partition loses everything: connections stall, and resume at their next retransmission

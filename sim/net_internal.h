@@ -11,7 +11,8 @@ struct net_link {
     struct net_link *chained;
     uint64_t key; /* from, to */
     struct sim_rng rng;
-    rp_time_ns free_ns; /* of its own bandwidth */
+    rp_time_ns free_ns;     /* of its own bandwidth */
+    rp_time_ns datagram_ns; /* when the last datagram arrives */
     rp_time_ns stalled_until_ns;
     uint32_t cut_count;
     bool is_coalesced;

@@ -185,12 +185,54 @@ int sim_pod_set_config(struct sim_pod *pod, const struct rp_config *config)
     return 0;
 }
 
-/* Pods get addresses in order, never twice unless it is asked for. */
-void sim_pod_new_address(struct sim_pod *pod)
+void sim_pod_vacate(struct sim_pod *pod)
+{
+    struct sim_world *world = pod->world;
+    sim_net_vacate(world->net, sim_pod_address(pod));
+    if (!world->is_address_reused) {
+        return;
+    }
+    if (world->vacancy_count == SIM_VACANCY_MAX) {
+        world->vacancy_count -= 1;
+        memmove(&world->vacancies[0], &world->vacancies[1],
+                world->vacancy_count * sizeof world->vacancies[0]);
+    }
+    struct sim_vacancy *vacancy = &world->vacancies[world->vacancy_count++];
+    vacancy->former = pod;
+    memcpy(vacancy->host, pod->host, sizeof vacancy->host);
+}
+
+/* The oldest address that another pod left, if addresses are used again. */
+static bool take_vacancy(struct sim_pod *pod)
+{
+    struct sim_world *world = pod->world;
+    size_t row = 0;
+    while (row < world->vacancy_count && world->vacancies[row].former == pod) {
+        row += 1;
+    }
+    if (row == world->vacancy_count) {
+        return false;
+    }
+    memcpy(pod->host, world->vacancies[row].host, sizeof pod->host);
+    world->vacancy_count -= 1;
+    memmove(&world->vacancies[row], &world->vacancies[row + 1],
+            (world->vacancy_count - row) * sizeof world->vacancies[0]);
+    return true;
+}
+
+static void draw_host(struct sim_pod *pod)
 {
     uint64_t number = ++pod->world->address_count;
     (void)snprintf(pod->host, sizeof pod->host, "10.%u.%u.%u", (unsigned)(number >> 16 & 255),
                    (unsigned)(number >> 8 & 255), (unsigned)(number & 255));
+}
+
+/* Pods get addresses in order, never twice unless it is asked for. */
+void sim_pod_new_address(struct sim_pod *pod)
+{
+    if (!take_vacancy(pod)) {
+        draw_host(pod);
+    }
     (void)snprintf(pod->address, sizeof pod->address, "%.100s:9100", pod->host);
     (void)snprintf(pod->raft_address, sizeof pod->raft_address, "%.100s:9200", pod->host);
 }

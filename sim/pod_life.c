@@ -624,7 +624,7 @@ static void on_old_life_over(void *context, int error)
     struct sim_pod *successor = succession->successor;
     struct sim_world *world = pod->world;
     if (!succession->is_address_kept) {
-        sim_net_vacate(world->net, sim_pod_address(pod));
+        sim_pod_vacate(pod);
     }
     if (successor == pod) {
         if (succession->is_volume_lost) {

@@ -82,6 +82,7 @@ static int net_isolate(lua_State *lua)
 static int net_heal(lua_State *lua)
 {
     sim_net_heal(take_net(lua, "net:heal"));
+    sim_world_stale_names(script_of(lua)->world, 0, false);
     return 0;
 }
 
@@ -277,6 +278,22 @@ static int net_reuse_handles(lua_State *lua)
     return 0;
 }
 
+/* ---- Names --------------------------------------------------------------------------------------- */
+
+static int net_stale_dns(lua_State *lua)
+{
+    static const char *const keys[] = {"reuse", NULL};
+    (void)take_net(lua, "net:stale_dns");
+    struct sim_world *world = script_of(lua)->world;
+    lua_settop(lua, 3);
+    rp_time_ns stale_ns = script_draw_duration(lua, 2, "net:stale_dns");
+    if (!lua_isnil(lua, 3)) {
+        script_check_keys(lua, 3, "net:stale_dns", keys);
+    }
+    sim_world_stale_names(world, stale_ns, take_flag(lua, 3, "reuse", "net:stale_dns: reuse"));
+    return 0;
+}
+
 void script_push_net(lua_State *lua)
 {
     static const luaL_Reg methods[] = {
@@ -289,6 +306,7 @@ void script_push_net(lua_State *lua)
         {"refuse", net_refuse},
         {"blackhole", net_blackhole},
         {"reuse_handles", net_reuse_handles},
+        {"stale_dns", net_stale_dns},
         {NULL, NULL},
     };
     script_push_object(lua, "c.net", methods);

@@ -178,6 +178,10 @@ struct sim_manifest_row {
 size_t sim_world_manifest(struct sim_world *world, size_t from, struct sim_manifest_row *rows_out,
                           size_t max);
 
+/* Names of replaced pods are resolved to their old addresses for so long (0: no longer than they
+ * are true). `is_address_reused`: such an address is given to the next other pod that needs one. */
+void sim_world_stale_names(struct sim_world *world, rp_time_ns stale_ns, bool is_address_reused);
+
 /* A sample of a scenario's own metric, and a state worth reaching. Names are copied. */
 void sim_world_metric(struct sim_world *world, const char *name, double value);
 void sim_world_reached(struct sim_world *world, const char *name);

@@ -83,6 +83,13 @@ struct sim_pod {
     uint64_t missing_count;                   /* truth.c */
 };
 
+/* A host address whose pod is gone from it. */
+struct sim_vacancy {
+    const struct sim_pod *former;
+    char host[SIM_ADDRESS_BYTES_MAX];
+};
+#define SIM_VACANCY_MAX 64
+
 struct sim_world {
     struct rp_alloc alloc;
     struct sim_world_spec spec; /* owned copy */
@@ -103,6 +110,9 @@ struct sim_world {
     struct sim_pod **pods; /* owned, in order of birth */
     size_t pod_count, pod_max;
     uint64_t address_count;
+    bool is_address_reused;
+    struct sim_vacancy vacancies[SIM_VACANCY_MAX]; /* oldest first */
+    size_t vacancy_count;
 
     enum sim_phase phase;
     rp_time_ns zero_ns;
@@ -140,6 +150,7 @@ void sim_world_free_cut_offs(struct sim_world *world);
 /* pod.c */
 RP_MUST_USE int sim_pod_place_config(struct sim_pod *pod);
 void sim_pod_new_address(struct sim_pod *pod);
+void sim_pod_vacate(struct sim_pod *pod); /* its host answers no more */
 RP_MUST_USE int sim_pod_new_folder(struct sim_pod *pod);
 RP_MUST_USE int sim_pod_new_volume(struct sim_pod *pod);
 void sim_pod_keep_counters(struct sim_pod *pod);

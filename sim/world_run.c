@@ -181,6 +181,7 @@ static void run_story(struct sim_world *world)
 static void heal_all(struct sim_world *world)
 {
     sim_net_heal(world->net);
+    sim_world_stale_names(world, 0, false);
     for (size_t index = 0; index < world->pod_count; index += 1) {
         sim_pod_heal(world->pods[index]);
     }

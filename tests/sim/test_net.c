@@ -333,6 +333,135 @@ START_TEST(segment_cuts_into_single_bytes)
 }
 END_TEST
 
+/* ---- Datagrams and links ------------------------------------------------------------------------- */
+
+struct mail {
+    uint8_t seen[64];
+    size_t count;
+};
+
+static void on_mail(void *context, struct rp_view from_address, sim_site from,
+                    struct rp_chunk chunk)
+{
+    struct mail *mail = context;
+    (void)from_address;
+    (void)from;
+    ck_assert_uint_lt(mail->count, sizeof mail->seen);
+    mail->seen[mail->count++] = chunk.bytes[0];
+}
+
+static void send_mail(struct world *world, uint8_t count, struct mail *mail)
+{
+    memset(mail, 0, sizeof *mail);
+    sim_endpoint_datagrams(world->right.endpoint, mail, on_mail);
+    for (uint8_t number = 0; number < count; number += 1) {
+        struct rp_block *block = NULL;
+        uint8_t *bytes = NULL;
+        ck_assert_int_eq(rp_block_new(&world->test.alloc, 1, &block, &bytes), 0);
+        bytes[0] = number;
+        sim_net_datagram(world->left.endpoint, sim_endpoint_address(world->right.endpoint),
+                         rp_chunk_of(block), 100);
+        rp_block_release(block);
+    }
+    run_for(world, 10 * RP_NS_PER_S);
+}
+
+static bool is_sorted(const struct mail *mail)
+{
+    for (size_t at = 1; at < mail->count; at += 1) {
+        if (mail->seen[at] < mail->seen[at - 1]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Datagrams of one link come once and in order, unless duplicate or reorder say otherwise. */
+START_TEST(datagrams_come_twice_or_out_of_order_when_told)
+{
+    struct world world;
+    struct mail mail;
+    world_make(&world);
+    struct sim_link_faults faults = {.has_latency = true, .latency_ns = {1000000, 9000000}};
+    faults.duplicate = _i == 1 ? SIM_CHANCE_ALWAYS : 0;
+    faults.reorder = _i == 2 ? SIM_CHANCE_ALWAYS / 2 : 0;
+    sim_net_set_link(world.net, world.left_site, world.right_site, &faults);
+    send_mail(&world, 20, &mail);
+    ck_assert_uint_eq(mail.count, _i == 1 ? 40 : 20);
+    ck_assert_int_eq(is_sorted(&mail), _i == 0);
+    world_clear(&world);
+}
+END_TEST
+
+static void send_some(struct world *world, size_t offset, size_t length)
+{
+    struct rp_chunk chunk;
+    ck_assert_int_eq(sim_body_chunk(world->bodies, 7, offset, length, &chunk), 0);
+    const struct rp_net_port *port = world->left.port;
+    ck_assert_uint_eq(port->send(port->state, world->left.conn, chunk), length);
+    rp_block_release(chunk.block);
+}
+
+/* Pieces that come within a millisecond are given as one. */
+START_TEST(coalesced_pieces_come_as_one)
+{
+    struct world world;
+    world_make(&world);
+    if (_i == 1) {
+        ck_assert_int_eq(
+            sim_net_segment(world.net, world.left_site, world.right_site, NULL, 0, true), 0);
+    }
+    dial_right(&world);
+    for (size_t piece = 0; piece < 5; piece += 1) {
+        send_some(&world, piece * 100, 100);
+    }
+    run_for(&world, RP_NS_PER_S);
+    ck_assert_int_eq(world.right.piece_count, _i == 1 ? 1 : 5);
+    ck_assert_uint_eq(world.right.received_bytes, 500);
+    ck_assert(world.right.is_in_order);
+    world_clear(&world);
+}
+END_TEST
+
+/* A piece that is late on its way (lost often, or on a slow link) holds up nobody else's. */
+START_TEST(late_piece_holds_up_its_own_connection_only)
+{
+    struct world world;
+    struct mail mail;
+    world_make(&world);
+    dial_right(&world);
+    struct sim_link_faults faults = {.late_ns = 100 * RP_NS_PER_S};
+    sim_net_set_link(world.net, world.left_site, world.right_site, &faults);
+    send_some(&world, 0, 100);
+    faults.late_ns = 0;
+    sim_net_set_link(world.net, world.left_site, world.right_site, &faults);
+    send_mail(&world, 3, &mail);
+    ck_assert_uint_eq(mail.count, 3);
+    ck_assert_uint_eq(world.right.received_bytes, 0);
+    run_for(&world, 100 * RP_NS_PER_S);
+    ck_assert_uint_eq(world.right.received_bytes, 100);
+    world_clear(&world);
+}
+END_TEST
+
+/* A handle is never used again, unless the world is told to. */
+START_TEST(handles_are_used_again_when_told)
+{
+    struct world world;
+    world_make(&world);
+    sim_net_reuse_handles(world.net, _i == 1);
+    dial_right(&world);
+    rp_conn first = world.left.conn;
+    world.left.port->close(world.left.port->state, first);
+    run_for(&world, RP_NS_PER_S);
+    world.right.port->close(world.right.port->state, world.right.conn);
+    world.left.connected_count = world.right.accepted_count = 0;
+    dial_right(&world);
+    ck_assert_int_eq(world.left.conn == first, _i == 1);
+    world_clear(&world);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("net");
@@ -346,6 +475,10 @@ int main(void)
     tcase_add_test(tcase, send_to_a_closed_connection_is_reset);
     tcase_add_loop_test(tcase, process_death_ends_and_host_death_is_silent, 0, 2);
     tcase_add_test(tcase, segment_cuts_into_single_bytes);
+    tcase_add_loop_test(tcase, datagrams_come_twice_or_out_of_order_when_told, 0, 3);
+    tcase_add_loop_test(tcase, coalesced_pieces_come_as_one, 0, 2);
+    tcase_add_test(tcase, late_piece_holds_up_its_own_connection_only);
+    tcase_add_loop_test(tcase, handles_are_used_again_when_told, 0, 2);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
