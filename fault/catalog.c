@@ -1,5 +1,10 @@
 #include "fault/catalog.h"
 
+#include "fault/hostile.h"
+
+#define HOSTILE_ROW(name, text, about, explanation)                                                \
+    {text, "hostile peer: " about, explanation, "n:hostile{ kind = \"" text "\", p = 0.5 }"},
+
 static const struct fault_kind kinds[] = {
     {"partition", "packets between two groups are lost, not refused",
      "Connections stall until their time-outs; consensus between the groups stops.",
@@ -33,6 +38,57 @@ static const struct fault_kind kinds[] = {
      "n:corrupt(path, { kind = \"flip\" })"},
     {"remove", "a file vanishes from a disk behind the node's back",
      "Found when the file is next judged or served.", "n:remove(path)"},
+    {"segment", "how the byte stream of a link is cut",
+     "One byte at a time, at given sizes, or what comes within a millisecond in one piece.",
+     "c.net:segment(a, b, { sizes = { 1 } })"},
+    {"late", "data and closes arrive later, also when the receiver has given up",
+     "A late answer must not be taken for the answer to a later question.",
+     "c.net:late(a, b, \"2s\")"},
+    {"reuse_handles", "the lowest free connection handle is used again at once",
+     "Whoever keeps the handle of a closed connection speaks to somebody else.",
+     "c.net:reuse_handles(true)"},
+    {"stale_dns", "names of replaced pods are resolved to their old addresses",
+     "Dials go nowhere, or with reuse to another pod that has the address now.",
+     "c.net:stale_dns(\"30s\", { reuse = true })"},
+    {"disk.full", "every write fails for lack of space", "A pull fails and is tried again.",
+     "n:disk{ full = true }"},
+    {"disk.free", "so many bytes can still be written",
+     "Counts down with writes, up with removals.", "n:disk{ free = \"10MiB\" }"},
+    {"disk.slow", "each operation takes longer", "Throughput falls, time-outs come closer.",
+     "n:disk{ slow = \"50ms\" }"},
+    {"disk.stuck", "no operation completes for so long", "They all complete when it is over.",
+     "n:disk{ stuck = \"30s\" }"},
+    {"disk.read_error", "reads and opens fail by chance", "Serving breaks off; nothing is padded.",
+     "n:disk{ read_error = 0.1 }"},
+    {"disk.write_error", "writes, staging and removals fail by chance",
+     "A pull fails and is tried again.", "n:disk{ write_error = 0.1 }"},
+    {"disk.short_write", "writes take a part only, by chance", "The rest is offered again.",
+     "n:disk{ short_write = 0.5 }"},
+    {"disk.sync_error", "publishing fails by chance", "What was not synced is not there.",
+     "n:disk{ sync_error = 0.1 }"},
+    {"disk.stat_error", "looking for a file fails by chance",
+     "A node that cannot look does not know what it has.", "n:disk{ stat_error = 0.1 }"},
+    {"disk.list_error", "listings fail by chance", "Nothing is concluded from a part of a listing.",
+     "n:disk{ list_error = 0.1 }"},
+    {"disk.torn", "an unsynced write is half there after a kill, by chance",
+     "A resumed transfer goes on from what is there.", "n:disk{ torn = 0.5 }"},
+    {"disk.lose_unsynced", "the next kill loses what was not synced, as power loss does",
+     "It acts once; an orderly stop loses nothing.", "n:disk{ lose_unsynced = true }"},
+    {"disk.lie_about_sync", "what is said to be synced is lost with the host",
+     "The next life finds files missing and pulls them again.", "n:disk{ lie_about_sync = true }"},
+    {"disk.no_append", "staged files cannot be appended to", "Transfers begin anew.",
+     "n:disk{ no_append = true }"},
+    {"tamper", "an attacker on the path changes fields of frames in flight",
+     "What a MAC covers is refused; answers, which carry none, may cost time.",
+     "a:tamper{ type = \"FetchFile\", fields = { byte_offset = 7 } }"},
+    {"drop", "an attacker on the path swallows frames", "The sender does not notice.",
+     "a:drop{ type = \"HeartbeatAck\", p = 0.5 }"},
+    {"replay", "an attacker sends a captured frame again, as it was or with fields changed",
+     "The reply says what it was good for.", "a:replay(cap, { to = n, after = \"1s\" })"},
+    {"flood", "an attacker opens many connections",
+     "Silent ones, garbage, or frames that grow by a byte a second; each may hold a slot for ten.",
+     "a:flood(n, { connections = 200, rate = 100, kind = \"slow-frame\" })"},
+    FAULT_HOSTILE_TABLE(HOSTILE_ROW) /* each with its comma */
 };
 
 size_t fault_catalog_count(void)

@@ -82,8 +82,9 @@ static bool describe_fault(const char *name)
 {
     for (size_t i = 0; i < fault_catalog_count(); i++) {
         const struct fault_kind *kind = fault_catalog_at(i);
-        if (strcmp(kind->name, name) == 0) {
-            print_heading(name, "fault");
+        bool is_disk = strncmp(kind->name, "disk.", 5) == 0 && strcmp(kind->name + 5, name) == 0;
+        if (strcmp(kind->name, name) == 0 || is_disk) {
+            print_heading(kind->name, "fault");
             printf("  %s\n  %s\n  in a scenario: %s\n", kind->about, kind->explanation,
                    kind->example);
             return true;
