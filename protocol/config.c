@@ -4,6 +4,7 @@
 
 #include "protocol/error.h"
 #include "protocol/panic.h"
+#include "protocol/schedule.h"
 
 #define NOTE_BYTES      160
 #define NS_PER_HOUR     (3600 * RP_NS_PER_S)
@@ -19,6 +20,7 @@ enum field_type {
     FIELD_TEXT,
     FIELD_ROLE,
     FIELD_SECRET,
+    FIELD_SCHEDULE,     /* cron; what is none is refused */
     FIELD_COUNT,        /* uint32_t; below 1: the default */
     FIELD_DURATION,     /* rp_time_ns; 0 or less: the default */
     FIELD_DURATION_OFF, /* as before, but 0 is kept and means off */
@@ -145,6 +147,25 @@ static const struct row ROWS[] = {
               "both kinds together"),
     ROW_COUNT("reconciliation.batch_size", reconciliation_batch, "1000", 100000,
               "deletes in one command"),
+    {{"reconciliation.schedule", RP_CONFIG_TEXT, "", "17 4 * * *", "empty: 17 4 * * *",
+      "when, as cron writes it, in UTC"},
+     FIELD_SCHEDULE,
+     AT(reconciliation_schedule),
+     0,
+     0},
+    ROW_S("reconciliation.clock_skew", reconciliation_skew_ns, "300",
+          "added to the grace, for clocks that differ"),
+    ROW_S("reconciliation.list_timeout", reconciliation_list_timeout_ns, "300",
+          "listing the storage in all"),
+    ROW_S("reconciliation.run_timeout", reconciliation_run_timeout_ns, "1800", "one run in all"),
+    ROW_COUNT("reconciliation.sample_size", reconciliation_sample, "10", 100,
+              "paths told in the report of a run"),
+    ROW_COUNT("reconciliation.root_walk_max", reconciliation_root_walk, "1000", 1000000,
+              "databases that no entry names, listed in one run"),
+    ROW_COUNT("reconciliation.recheck_concurrency", reconciliation_rechecks, "8", 1000000,
+              "second looks at a time; above 64: 64"),
+    ROW_BOOL("reconciliation.delete_unknown_databases", is_reconciliation_of_unknown_databases,
+             "true", "false: files in databases that no entry names are told, not deleted"),
     {{"scrub_interval", RP_CONFIG_INTEGER, "s", "86400", "0: off, below: 86400",
       "time in which the background scrub hashes every local file once"},
      FIELD_DURATION_OFF,
@@ -184,7 +205,8 @@ static void *field_of(struct rp_config *config, const struct row *row)
 
 static bool is_text_field(const struct row *row)
 {
-    return row->type == FIELD_TEXT || row->type == FIELD_ROLE || row->type == FIELD_SECRET;
+    return row->type == FIELD_TEXT || row->type == FIELD_ROLE || row->type == FIELD_SECRET ||
+           row->type == FIELD_SCHEDULE;
 }
 
 static void release_text(const struct rp_alloc *alloc, const struct row *row, char *text)
@@ -454,6 +476,16 @@ static int set_row_text(struct rp_config *config, const struct row *row, struct 
     }
     if (text.length_bytes > 0 && memchr(text.bytes, 0, text.length_bytes) != NULL) {
         return refuse(row, note, ": holds a NUL");
+    }
+    if (row->type == FIELD_SCHEDULE) {
+        struct rp_schedule schedule;
+        char why[NOTE_BYTES];
+        text = text.length_bytes == 0 ? rp_view_text(row->key.default_text) : text;
+        if (rp_schedule_parse(text, &schedule, why) != 0) {
+            (void)refuse(row, note, ": ");
+            note_add(note, rp_view_text(why));
+            return RP_ERR_TYPE;
+        }
     }
     int error = replace_text(config, row, row->type == FIELD_ROLE ? known_role(text) : text);
     if (error != 0) {

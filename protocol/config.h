@@ -36,6 +36,11 @@ struct rp_config {
     bool is_reconciliation_enabled, is_reconciliation_dry_run;
     rp_time_ns reconciliation_grace_ns;
     uint32_t reconciliation_manifest_cap, reconciliation_delete_cap, reconciliation_batch;
+    char *reconciliation_schedule; /* five fields of cron, UTC */
+    rp_time_ns reconciliation_skew_ns, reconciliation_list_timeout_ns;
+    rp_time_ns reconciliation_run_timeout_ns;
+    uint32_t reconciliation_sample, reconciliation_root_walk, reconciliation_rechecks;
+    bool is_reconciliation_of_unknown_databases;
     /* Ours (design.md): */
     rp_time_ns scrub_interval_ns; /* 0: off */
     uint32_t voter_max;

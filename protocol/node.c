@@ -177,6 +177,7 @@ static void work_once(struct rp_node *node)
         node_walk_run(node);
         node_pull_run(node);
         node_ready_check(node);
+        node_reconcile_run(node);
     }
     node_stop_advance(node);
 }
@@ -254,7 +255,10 @@ static int init_parts(struct rp_node *node)
     if (error == 0) {
         error = node_pull_init(node);
     }
-    return error == 0 ? node_walk_init(node) : error;
+    if (error == 0) {
+        error = node_walk_init(node);
+    }
+    return error == 0 ? node_reconcile_init(node) : error;
 }
 
 /* behaviour.md 11, Startup: without a walk the gate would never open. */
@@ -334,6 +338,7 @@ static void clear_parts(struct rp_node *node)
     node_compact_clear(node);
     node_roles_clear(node);
     node_sweep_clear(node);
+    node_reconcile_clear(node);
     node_walk_clear(node);
     node_pull_clear(node);
     node_flush_clear(node);
@@ -381,8 +386,8 @@ bool rp_node_is_idle(const struct rp_node *node)
     }
     return node_pull_is_idle(node) && node_walk_is_idle(node) && node_flush_is_idle(node) &&
            node_propose_is_idle(node) && node_delete_is_idle(node) && node_sweep_is_idle(node) &&
-           node_compact_is_idle(node) && !rp_timer_is_armed(&node->work_timer) &&
-           node->join_exchange == NULL;
+           node_compact_is_idle(node) && node_reconcile_is_idle(node) &&
+           !rp_timer_is_armed(&node->work_timer) && node->join_exchange == NULL;
 }
 
 void rp_node_inspect(struct rp_node *node, struct rp_node_inspection *inspection_out)
@@ -398,6 +403,7 @@ void rp_node_inspect(struct rp_node *node, struct rp_node_inspection *inspection
     inspection_out->registrar = rp_registrar_counters(node->registrar);
     rp_readiness_status(node->readiness, rp_puller_counters(node->puller),
                         &inspection_out->catchup);
+    node_reconcile_inspect(node, &inspection_out->reconcile);
     inspection_out->is_ready = rp_node_is_ready(node);
     inspection_out->is_degraded = rp_readiness_is_degraded(node->readiness);
     inspection_out->is_leader = status.is_leader;

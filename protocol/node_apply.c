@@ -31,6 +31,7 @@ static void on_registered(void *context, const struct rp_file_entry *entry,
     see_file(node, RP_SEE_FILE_REGISTERED, entry, rp_view_make(NULL, 0));
     node_page_registered(node);
     node_flush_seen(node, entry);
+    node_reconcile_registered(node, entry->path);
     if (node->are_callbacks_attached) {
         node_pull_announce(node, entry, RP_ANNOUNCE_APPLIED);
     }

@@ -14,6 +14,7 @@
  *   node_propose.c proposals and forwarding        node_flush.c     flush path and registrar
  *   node_compact.c compaction and its watcher      node_sweep.c     deletions slept through
  *   node_roles.c   primary writer, active compactor
+ *   node_reconcile.c and node_reconcile_ask.c      anti-entropy
  */
 #ifndef REPLISIM_PROTOCOL_NODE_INTERNAL_H
 #define REPLISIM_PROTOCOL_NODE_INTERNAL_H
@@ -58,6 +59,7 @@ struct node_pending_proposal;
 struct node_serve;
 struct node_forwarded;
 struct node_join;
+struct node_reconcile;
 
 struct rp_node {
     struct rp_config config; /* owned copy */
@@ -163,6 +165,7 @@ struct rp_node {
     struct node_sweep *sweep;           /* node_sweep.c: deletions that we slept through */
     struct node_compaction *compaction; /* node_compact.c */
     struct node_roles *roles;           /* node_roles.c */
+    struct node_reconcile *reconcile;   /* node_reconcile.c */
 
     /* node.c: what machines want done, outside of apply */
     struct rp_timer work_timer;
@@ -375,6 +378,16 @@ rp_time_ns node_compact_stop(struct rp_node *node); /* the last pass: how long i
 bool node_compact_is_stopped(const struct rp_node *node);
 void node_compact_cancel(struct rp_node *node);
 bool node_compact_is_idle(const struct rp_node *node);
+/* node_reconcile.c */
+RP_MUST_USE int node_reconcile_init(struct rp_node *node);
+void node_reconcile_clear(struct rp_node *node);
+void node_reconcile_start(struct rp_node *node);
+void node_reconcile_run(struct rp_node *node);
+void node_reconcile_stop(struct rp_node *node);
+bool node_reconcile_is_idle(const struct rp_node *node);
+void node_reconcile_inspect(const struct rp_node *node, struct rp_reconcile_status *status_out);
+/* From within apply: a removal of that path is called back. */
+void node_reconcile_registered(struct rp_node *node, struct rp_view path);
 
 /* node.c */
 void node_work(struct rp_node *node);   /* everything that machines want done, now */

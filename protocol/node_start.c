@@ -30,6 +30,7 @@ static void start_pulling(struct rp_node *node)
         rp_puller_start(node->puller, node_now(node));
     }
     node_walk_start(node);
+    node_reconcile_start(node);
 }
 
 static int listen(struct rp_node *node)

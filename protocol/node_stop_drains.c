@@ -30,6 +30,7 @@ static void end_service(struct rp_node *node)
     node->ports.net.listen_stop(node->ports.net.state);
     node_peer_end_all(node);
     node_walk_stop(node);
+    node_reconcile_stop(node);
     node_pull_stop(node);
     node_delete_stop(node);
     node_sweep_stop(node);

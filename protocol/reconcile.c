@@ -93,9 +93,8 @@ static int judge(const struct rp_reconcile_settings *settings, char note_out[160
 int rp_reconcile_new(const struct rp_reconcile_settings *settings, const struct rp_alloc *alloc,
                      struct rp_reconcile **reconcile_out, char note_out[160])
 {
-    struct rp_view text = settings->schedule.length_bytes == 0
-                              ? rp_view_text(RP_RECONCILE_SCHEDULE)
-                              : settings->schedule;
+    struct rp_view text = settings->schedule.length_bytes == 0 ? rp_view_text(RP_RECONCILE_SCHEDULE)
+                                                               : settings->schedule;
     struct rp_schedule schedule;
     int error = judge(settings, note_out);
     if (error == 0) {
@@ -348,8 +347,8 @@ static enum rp_reconcile_end refusal(const struct rp_reconcile *reconcile)
     if (!reconcile->is_started || reconcile->is_stopped) {
         return RP_RECONCILE_CANCELLED;
     }
-    bool is_running = reconcile->phase != RECONCILE_IDLE ? !is_look(reconcile)
-                                                         : reconcile->outstanding_count > 0;
+    bool is_running =
+        reconcile->phase != RECONCILE_IDLE ? !is_look(reconcile) : reconcile->outstanding_count > 0;
     if (is_running) {
         return RP_RECONCILE_RUNNING;
     }

@@ -268,8 +268,7 @@ static int judge_entry(struct rp_reconcile *reconcile, const struct rp_file_entr
     if (reconcile->rules.needs_sighting) {
         struct reconcile_sighting now = {
             .kind = RP_RECONCILE_ENTRY, .version = entry->lsn, .size_bytes = 0};
-        orphan.age_ns =
-            report->is_partial ? 0 : sighted_age(reconcile, entry->path, &now, now_ns);
+        orphan.age_ns = report->is_partial ? 0 : sighted_age(reconcile, entry->path, &now, now_ns);
         orphan.is_ripe = !report->is_partial && orphan.age_ns >= reconcile->settings.grace_ns;
     }
     report->orphan_manifest_count += 1;

@@ -23,14 +23,14 @@
 
 /* What the trait comes to; read from it in one place (reconcile.c). */
 struct reconcile_rules {
-    bool is_there;           /* the release has reconciliation at all */
-    bool asks_peers;         /* before an entry's deletion is proposed */
-    bool request_overrules;  /* act although the configuration says dry run */
-    bool acts_on_partial;    /* a listing with gaps is good enough */
-    bool sweeps_are_apart;   /* storage is swept although the manifest may not be */
-    bool needs_caught_up;    /* acts only after catch-up */
-    bool needs_sighting;     /* age also counts from the first sighting in this life */
-    bool compares_all_files; /* files of other nodes' entries are no orphans in the first place */
+    bool is_there;            /* the release has reconciliation at all */
+    bool asks_peers;          /* before an entry's deletion is proposed */
+    bool request_overrules;   /* act although the configuration says dry run */
+    bool acts_on_partial;     /* a listing with gaps is good enough */
+    bool sweeps_are_apart;    /* storage is swept although the manifest may not be */
+    bool needs_caught_up;     /* acts only after catch-up */
+    bool needs_sighting;      /* age also counts from the first sighting in this life */
+    bool compares_all_files;  /* files of other nodes' entries are no orphans in the first place */
     unsigned prefix_segments; /* of a path, that are listed as one */
 };
 
@@ -97,7 +97,7 @@ struct rp_reconcile {
     rp_time_ns schedule_deadline_ns;
     uint64_t run_count, refused_count, pass;
     struct reconcile_record history[RP_RECONCILE_HISTORY];
-    size_t history_count; /* ever */
+    size_t history_count;      /* ever */
     struct rp_table sightings; /* -> owned reconcile_sighting */
 
     /* The run. */
@@ -116,18 +116,18 @@ struct rp_reconcile {
     struct rp_view *databases; /* owned array, sorted: top folders that any entry names */
     size_t database_count, database_max;
     enum reconcile_call list_call;
-    bool is_root_walk;        /* the known prefixes are done */
-    bool is_in_database;      /* within an unknown database of the root walk */
+    bool is_root_walk;   /* the known prefixes are done */
+    bool is_in_database; /* within an unknown database of the root walk */
     struct rp_buffer root_cursor, list_cursor, list_prefix;
     size_t root_walked_count;
     struct reconcile_orphan *orphans; /* owned; entries first, once the diff is made */
     size_t orphan_count, orphan_max;
     size_t orphan_next; /* of the sweep */
     enum rp_reconcile_kind sweep;
-    uint64_t action_count; /* against the cap */
+    uint64_t action_count;        /* against the cap */
     struct reconcile_item *items; /* owned: the batch */
     size_t item_count, item_next, item_done_count;
-    struct reconcile_slot *slots; /* owned, recheck_max */
+    struct reconcile_slot *slots;          /* owned, recheck_max */
     const struct rp_file_entry **proposal; /* owned array of borrowed entries */
     rp_time_ns *proposal_ages_ns;
     size_t proposal_count;
@@ -143,8 +143,7 @@ static inline struct rp_reconcile_report *reconcile_report(struct rp_reconcile *
 struct rp_reconcile_action *reconcile_mark(struct rp_reconcile *reconcile,
                                            enum rp_reconcile_action_kind kind);
 /* Ends the run with its report; what is outstanding is cancelled. */
-void reconcile_finish(struct rp_reconcile *reconcile, enum rp_reconcile_end end,
-                      rp_time_ns now_ns);
+void reconcile_finish(struct rp_reconcile *reconcile, enum rp_reconcile_end end, rp_time_ns now_ns);
 /* An array of `item_bytes` each, with room for one more. Errors: RP_ERR_NOMEM. */
 RP_MUST_USE int reconcile_grow(struct rp_reconcile *reconcile, void **array, size_t *max,
                                size_t count, size_t item_bytes);

@@ -261,8 +261,8 @@ static int make_room(struct rp_reconcile *reconcile)
     }
     batch = batch == 0 ? 1 : batch;
     reconcile->items = rp_allocate_zeroed(reconcile->alloc, batch * sizeof *reconcile->items);
-    reconcile->slots = rp_allocate_zeroed(
-        reconcile->alloc, reconcile->settings.recheck_max * sizeof *reconcile->slots);
+    reconcile->slots = rp_allocate_zeroed(reconcile->alloc, reconcile->settings.recheck_max *
+                                                                sizeof *reconcile->slots);
     reconcile->proposal = rp_allocate_zeroed(reconcile->alloc, batch * sizeof *reconcile->proposal);
     reconcile->proposal_ages_ns =
         rp_allocate_zeroed(reconcile->alloc, batch * sizeof *reconcile->proposal_ages_ns);

@@ -208,7 +208,8 @@ static void date_of(int64_t days_since_1970, unsigned *month_out, unsigned *day_
     int64_t days = days_since_1970 + 719468; /* since 0000-03-01 */
     int64_t era = floor_div(days, 146097);   /* of 400 years */
     int64_t day_of_era = days - era * 146097;
-    int64_t year = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t year =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     int64_t day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
     int64_t month = (5 * day_of_year + 2) / 153; /* 0: March */
     *day_out = (unsigned)(day_of_year - (153 * month + 2) / 5 + 1);
