@@ -297,10 +297,19 @@ static int attacker(lua_State *lua)
 }
 
 const luaL_Reg script_cluster_methods[] = {
-    {"node", call_node},         {"nodes", call_nodes},   {"writers", call_writers},
-    {"readers", call_readers},   {"leader", call_leader}, {"add", call_add},
-    {"manifest", call_manifest}, {"flush", call_flush},   {"events", call_events},
-    {"rotate", call_rotate},     {"attacker", attacker},  {NULL, NULL},
+    {"node", call_node},
+    {"nodes", call_nodes},
+    {"writers", call_writers},
+    {"readers", call_readers},
+    {"leader", call_leader},
+    {"add", call_add},
+    {"manifest", call_manifest},
+    {"flush", call_flush},
+    {"events", call_events},
+    {"rotate", call_rotate},
+    {"attacker", attacker},
+    {"reconcile", script_cluster_reconcile},
+    {NULL, NULL},
 };
 
 /* Upvalue: methods and fields (params, seed, rng, net) in one table. */

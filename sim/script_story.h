@@ -82,6 +82,8 @@ bool script_story_is_dropped(const struct script *script);
 /* n:hostile and n:disk. */
 int script_node_hostile(lua_State *lua);
 int script_node_disk(lua_State *lua);
+/* c:reconcile */
+int script_cluster_reconcile(lua_State *lua);
 /* n:flush and c:flush; stack: the receiver, the options or nil. */
 int script_flush(lua_State *lua, struct sim_pod *pod, const char *call);
 /* identity, volume, address, grace, release, config of the options over what is in `spec`. */

@@ -400,6 +400,53 @@ void sim_workload_delete(struct sim_world *world, struct rp_view path, struct rp
     rp_buffer_clear(&command);
 }
 
+/* ---- Anti-entropy --------------------------------------------------------------------------------------- */
+
+struct sim_reconciliation {
+    struct sim_world *world;
+    struct rp_node_reconcile request;
+    struct sim_reconcile_wait wait;
+    struct rp_reconcile_report report; /* without its sample, which is the node's */
+};
+
+static void tell_reconciliation(void *context, uint64_t argument)
+{
+    struct sim_reconciliation *reconciliation = context;
+    (void)argument;
+    reconciliation->wait.done(reconciliation->wait.context, &reconciliation->report);
+    rp_release(&reconciliation->world->alloc, reconciliation);
+}
+
+static void on_reconciled(struct rp_node_reconcile *request,
+                          const struct rp_reconcile_report *report)
+{
+    struct sim_reconciliation *reconciliation = request->context;
+    reconciliation->report = *report;
+    reconciliation->report.sample = NULL;
+    reconciliation->report.sample_count = 0;
+    (void)sim_event_queue_add(reconciliation->world->queue, 0, SIM_EVENT_WORKLOAD,
+                              tell_reconciliation, reconciliation, 0);
+}
+
+void sim_workload_reconcile(struct sim_pod *pod, bool is_act, const struct sim_reconcile_wait *wait)
+{
+    struct sim_world *world = pod->world;
+    struct sim_reconciliation *reconciliation =
+        rp_allocate_zeroed(&world->alloc, sizeof *reconciliation);
+    RP_ASSERT(reconciliation != NULL);
+    reconciliation->world = world;
+    reconciliation->wait = *wait;
+    reconciliation->request.done = on_reconciled;
+    reconciliation->request.context = reconciliation;
+    reconciliation->request.is_act = is_act;
+    if (pod->node == NULL) {
+        struct rp_reconcile_report down = {.end = RP_RECONCILE_CANCELLED};
+        on_reconciled(&reconciliation->request, &down);
+        return;
+    }
+    rp_node_reconcile(pod->node, &reconciliation->request);
+}
+
 void sim_workload_drop_all(struct sim_world *world)
 {
     while (world->flushes != NULL) {

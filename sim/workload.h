@@ -4,6 +4,7 @@
 #ifndef REPLISIM_SIM_WORKLOAD_H
 #define REPLISIM_SIM_WORKLOAD_H
 
+#include "protocol/reconcile.h"
 #include "sim/pod.h"
 
 struct sim_flush_spec {
@@ -54,5 +55,14 @@ void sim_workload_propose(struct sim_pod *pod, struct rp_view command,
 /* DeleteFile through consensus, proposed by whichever node leads or forwards. */
 void sim_workload_delete(struct sim_world *world, struct rp_view path, struct rp_view reason,
                          const struct sim_propose_wait *wait);
+
+/* What a run of anti-entropy came to; borrowed for the call. */
+struct sim_reconcile_wait {
+    void (*done)(void *context, const struct rp_reconcile_report *report);
+    void *context;
+};
+/* A run on that node now, act or dry; a node that is down gives a cancelled report. */
+void sim_workload_reconcile(struct sim_pod *pod, bool is_act,
+                            const struct sim_reconcile_wait *wait);
 
 #endif
