@@ -127,6 +127,7 @@ static void pod_free(struct check_pod *pod)
     if (pod != NULL) {
         life_clear(pod);
         check_store_clear(pod);
+        check_reconcile_clear(pod);
         rp_release(pod->checks->alloc, pod);
     }
 }
@@ -186,6 +187,7 @@ struct check_pod *check_pod_of(struct sim_checks *checks, struct sim_pod *pod)
         watch->pod = pod;
         life_init(watch);
         rp_table_init(&watch->damages, checks->alloc);
+        rp_table_init(&watch->appearances, checks->alloc);
         checks->pods[number] = watch;
     }
     return checks->pods[number];
@@ -236,7 +238,7 @@ void sim_checks_observe(struct sim_checks *checks, struct sim_pod *pod,
         check_end_observe,   check_manifest_observe, check_entry_observe, check_walk_observe,
         check_store_observe, check_stop_observe,     check_wait_observe,  check_transfer_observe,
         check_crash_observe, check_pull_observe,     check_queue_observe, check_wire_observe,
-        check_auth_observe,
+        check_auth_observe, check_reconcile_observe,
     };
     struct check_pod *watch = check_pod_of(checks, pod);
     for (size_t row = 0; row < sizeof OBSERVERS / sizeof OBSERVERS[0]; row += 1) {
@@ -247,13 +249,16 @@ void sim_checks_observe(struct sim_checks *checks, struct sim_pod *pod,
 void sim_checks_visible(struct sim_checks *checks, struct sim_pod *pod, struct rp_view path,
                         struct rp_view sha256, const struct sim_content *content, bool is_by_node)
 {
-    check_store_visible(check_pod_of(checks, pod), path, sha256, content, is_by_node);
+    struct check_pod *watch = check_pod_of(checks, pod);
+    check_store_visible(watch, path, sha256, content, is_by_node);
+    check_reconcile_visible(watch, path);
 }
 
 void sim_checks_vanished(struct sim_checks *checks, struct sim_pod *pod, struct rp_view path,
                          const struct sim_content *content, bool is_by_node)
 {
     struct check_pod *watch = check_pod_of(checks, pod);
+    check_reconcile_vanished(watch, path);
     if (is_by_node) {
         check_delete_vanished(watch, path, content);
     } else { /* a hand took it: the node cannot know before it looks */

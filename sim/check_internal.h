@@ -12,6 +12,7 @@
  *   check_entry.c     entries, callbacks, refusals, snapshots
  *   check_walk.c      the walk
  *   check_auth.c      what only accepted requests may cause
+ *   check_reconcile.c what anti-entropy deletes
  *   check_manifest.c  applied log, leaders, registration, readiness
  *   check_wire.c      accepted requests
  *   check_end.c       at rest, stops, and at the end
@@ -106,6 +107,12 @@ struct check_unsettled {
     uint8_t path[];
 };
 
+/* A run of anti-entropy. */
+struct check_run {
+    bool is_running, is_act, is_listed, is_manifest_swept;
+    uint64_t action_count;
+};
+
 /* What is known of the present life. */
 struct check_life {
     bool is_open;
@@ -140,6 +147,7 @@ struct check_life {
     /* check_wait.c */
     struct rp_table serves; /* -> owned check_serve */
     struct check_waits waits;
+    struct check_run run; /* check_reconcile.c */
     /* check_end.c */
     bool is_stop_asked, is_stopping, is_stopped;
     rp_time_ns stop_asked_ns;
@@ -153,8 +161,9 @@ struct check_pod {
     struct sim_checks *checks;
     struct sim_pod *pod;
     struct check_life life;
-    struct rp_table damages; /* -> owned check_damage */
-    bool was_killed;         /* the last life that ended */
+    struct rp_table damages;     /* -> owned check_damage */
+    struct rp_table appearances; /* check_reconcile.c */
+    bool was_killed;             /* the last life that ended */
     enum rp_release last_release;
     size_t inherited_count; /* visible staging files that lives of another release left */
 };
@@ -267,6 +276,13 @@ void check_wait_observe(struct check_pod *pod, const struct rp_observation *seen
 struct check_serve *check_serve_find(struct check_pod *pod, uint64_t number);
 void check_wait_rest(struct check_pod *pod);
 void check_wait_clear(struct check_pod *pod);
+
+/* ---- check_reconcile.c ------------------------------------------------------------------------ */
+
+void check_reconcile_observe(struct check_pod *pod, const struct rp_observation *seen);
+void check_reconcile_visible(struct check_pod *pod, struct rp_view path);
+void check_reconcile_vanished(struct check_pod *pod, struct rp_view path);
+void check_reconcile_clear(struct check_pod *pod);
 
 /* ---- check_manifest.c ------------------------------------------------------------------------- */
 

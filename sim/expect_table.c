@@ -47,6 +47,8 @@ static const struct exception EXCEPTIONS[] = {
         "7.3, 7.9: no outcome without peers; what is queued at the stop is abandoned"),
     ALL(SIM_PROP_CANCEL_STOPS_WORK, "5.1, 6.2: a transfer in progress does not see a cancellation"),
     ALL(SIM_PROP_EVERY_WAIT_BOUNDED, "wire 6; 15, row 3: nothing bounds the reading of the body"),
+    {RP_RELEASE_ARC, SIM_PROP_RECONCILE_CONSERVATIVE,
+     "12.3: the entry goes when the origin's own copy is missing, at once and unasked"},
     /* ---- Readiness ---- */
     {RP_RELEASE_PHASE2, SIM_PROP_QUERY_COMPLETE, "10, 11: there is no catch-up to wait for"},
     {RP_RELEASE_PHASE3, SIM_PROP_QUERY_COMPLETE,

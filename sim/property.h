@@ -47,6 +47,8 @@ struct sim_world;
       "after a cancellation nothing is dialled, sent or published by what was cancelled")          \
     X(SIM_PROP_QUERY_COMPLETE, "query-complete",                                                   \
       "a node that reports ready holds everything that its catch-up owes, intact")                 \
+    X(SIM_PROP_RECONCILE_CONSERVATIVE, "reconcile-conservative",                                   \
+      "anti-entropy deletes only what is surely an orphan: allowed, listed, old, held by nobody")  \
     X(SIM_PROP_CRASH_DURABLE, "crash-durable",                                                     \
       "what a crash took is noticed by the next life, and no failed sync counts as a pull")        \
     X(SIM_PROP_AUTH_BEFORE_EFFECT, "auth-before-effect",                                           \

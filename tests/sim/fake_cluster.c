@@ -94,6 +94,12 @@ bool sim_pod_is_up(const struct sim_pod *pod)
     return pod->state != SIM_POD_DOWN;
 }
 
+bool sim_pod_is_hostile(const struct sim_pod *pod)
+{
+    (void)pod;
+    return false;
+}
+
 uint64_t sim_pod_life(const struct sim_pod *pod)
 {
     return pod->life;
