@@ -509,6 +509,7 @@ void fake_commit(struct sim_world *world, const struct fake_file *file)
         .size_bytes = (int64_t)file->version.length_bytes,
         .lsn = truth->last_index,
         .is_registered = true,
+        .commit_ns = truth->world->now_ns,
         .version = &file->version,
     };
     for (int pod = 0; pod < FAKE_POD_COUNT; pod += 1) {
