@@ -21,6 +21,7 @@ static struct reconcile_rules rules_of(enum rp_reconciliation reconciliation)
                                         .asks_peers = true,
                                         .needs_caught_up = true,
                                         .needs_sighting = true,
+                                        .spares_pending = true,
                                         .compares_all_files = true,
                                         .prefix_segments = 1};
     }

@@ -30,6 +30,7 @@ struct reconcile_rules {
     bool sweeps_are_apart;    /* storage is swept although the manifest may not be */
     bool needs_caught_up;     /* acts only after catch-up */
     bool needs_sighting;      /* age also counts from the first sighting in this life */
+    bool spares_pending;      /* what is being stored, registered or pulled is no orphan */
     bool compares_all_files;  /* files of other nodes' entries are no orphans in the first place */
     unsigned prefix_segments; /* of a path, that are listed as one */
 };

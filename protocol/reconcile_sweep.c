@@ -59,13 +59,19 @@ static const struct reconcile_orphan *orphan_of(const struct rp_reconcile *recon
     return &reconcile->orphans[reconcile->items[item].orphan];
 }
 
+static bool is_pending(const struct rp_reconcile *reconcile, struct rp_view path)
+{
+    return reconcile->rules.spares_pending &&
+           reconcile->host.is_pending(reconcile->host.context, path);
+}
+
 /* The entry is still that version, and nothing of ours is about to show the file. */
 static bool is_entry_same(const struct rp_reconcile *reconcile, size_t item)
 {
     const struct rp_reconcile_host *host = &reconcile->host;
     const struct rp_file_entry *entry = orphan_of(reconcile, item)->entry;
     const struct rp_file_entry *now = host->find(host->context, entry->path);
-    return now != NULL && now->lsn == entry->lsn && !host->is_pending(host->context, entry->path);
+    return now != NULL && now->lsn == entry->lsn && !is_pending(reconcile, entry->path);
 }
 
 /* Asked again of the whole manifest, not of the snapshot, right before the file goes. */
@@ -73,7 +79,7 @@ static bool is_file_unknown(const struct rp_reconcile *reconcile, size_t item)
 {
     const struct rp_reconcile_host *host = &reconcile->host;
     struct rp_view path = orphan_of(reconcile, item)->path;
-    return host->find(host->context, path) == NULL && !host->is_pending(host->context, path);
+    return host->find(host->context, path) == NULL && !is_pending(reconcile, path);
 }
 
 static void keep_item(struct rp_reconcile *reconcile, size_t item, uint64_t *count)

@@ -77,6 +77,14 @@ START_TEST(defaults_are_the_documented_ones)
     ck_assert_uint_eq(config.reconciliation_manifest_cap, 200000);
     ck_assert_uint_eq(config.reconciliation_delete_cap, 10000);
     ck_assert_uint_eq(config.reconciliation_batch, 1000);
+    ck_assert_str_eq(config.reconciliation_schedule, "17 4 * * *");
+    ck_assert_uint_eq(config.reconciliation_skew_ns, 300 * RP_NS_PER_S);
+    ck_assert_uint_eq(config.reconciliation_list_timeout_ns, 300 * RP_NS_PER_S);
+    ck_assert_uint_eq(config.reconciliation_run_timeout_ns, 1800 * RP_NS_PER_S);
+    ck_assert_uint_eq(config.reconciliation_sample, 10);
+    ck_assert_uint_eq(config.reconciliation_root_walk, 1000);
+    ck_assert_uint_eq(config.reconciliation_rechecks, 8);
+    ck_assert(config.is_reconciliation_of_unknown_databases);
     ck_assert_uint_eq(config.voter_max, 5);
 }
 END_TEST
@@ -144,6 +152,21 @@ START_TEST(times_have_their_unit)
     ck_assert_uint_eq(config.replication_fetch_timeout_ns, 120 * RP_NS_PER_S);
     ck_assert_int_eq(set("reconciliation.grace_window_hours", "2"), 0);
     ck_assert_uint_eq(config.reconciliation_grace_ns, 7200 * RP_NS_PER_S);
+}
+END_TEST
+
+/* Inventory, Scheduler: a bad schedule is an error of the configuration that names the field; an
+ * empty one is the default. */
+START_TEST(bad_schedule_is_refused_where_it_is_set)
+{
+    ck_assert_int_eq(set("reconciliation.schedule", "*/5 1-3 * * mon"), 0);
+    ck_assert_str_eq(config.reconciliation_schedule, "*/5 1-3 * * mon");
+    ck_assert_int_eq(set("reconciliation.schedule", "17 25 * * *"), RP_ERR_TYPE);
+    ck_assert_ptr_nonnull(strstr(note, "reconciliation.schedule"));
+    ck_assert_ptr_nonnull(strstr(note, "hour"));
+    ck_assert_str_eq(config.reconciliation_schedule, "*/5 1-3 * * mon");
+    ck_assert_int_eq(set("reconciliation.schedule", ""), 0);
+    ck_assert_str_eq(config.reconciliation_schedule, "17 4 * * *");
 }
 END_TEST
 
@@ -321,6 +344,7 @@ int main(void)
     tcase_add_test(tc, high_water_outside_the_queue_is_the_default);
     tcase_add_test(tc, non_positive_numbers_are_the_default);
     tcase_add_test(tc, times_have_their_unit);
+    tcase_add_test(tc, bad_schedule_is_refused_where_it_is_set);
     tcase_add_loop_test(tc, unfit_values_are_refused_by_name, 0, ROWS(REFUSED));
     tcase_add_test(tc, kinds_are_not_mixed);
     tcase_add_test(tc, notes_are_bounded_and_printable);
