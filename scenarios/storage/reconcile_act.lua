@@ -43,7 +43,16 @@ return {
     c:check(first.orphan_manifest == 2 and first.deleted == 0, "deleted at an unknown age")
     c:check(c:reconcile(other, { act = true }).deleted == 0, "a young file was deleted")
 
+    -- A node that does not answer may hold a copy: nothing is deleted on a guess.
     c:sleep("2h")
+    local away = c:node("reader-2")
+    away:stop{}
+    c:sleep("1m")
+    local doubt = c:reconcile(writer, { act = true })
+    c:check(doubt.deleted == 0 and doubt.held == 2, "an entry went that reader-2 might hold")
+    away:start()
+    c:sleep("1m")
+
     local second = c:reconcile(writer, { act = true })
     c:check(second.deleted == 1 and second.held == 1, "not exactly the entry that nobody holds")
     c:sleep("5s")
