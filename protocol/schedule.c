@@ -150,9 +150,9 @@ static struct rp_view next_word(struct rp_view *text)
 
 static int refuse(char note_out[NOTE_BYTES], const char *first, const char *second)
 {
-    const char *parts[] = {"schedule: ", first, second};
+    const char *parts[] = {first, second};
     size_t used = 0;
-    for (size_t part = 0; note_out != NULL && part < 3; part += 1) {
+    for (size_t part = 0; note_out != NULL && part < 2; part += 1) {
         for (const char *at = parts[part]; *at != '\0' && used + 1 < NOTE_BYTES; at += 1) {
             note_out[used] = *at;
             used += 1;

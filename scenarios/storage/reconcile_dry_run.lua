@@ -29,12 +29,12 @@ return {
     c:check(clean.orphan_manifest + clean.orphan_storage == 0, "orphans where there are none")
 
     writer:remove(paths[3])
-    c:sleep("3h")
+    c:sleep("40m")
     local found = c:reconcile(writer)
     c:check(found.orphan_manifest == 1, "the missing file was not noticed")
 
     -- The configuration says dry run, so a request to act is one as well.
-    c:sleep("3h")
+    c:sleep("40m")
     local asked = c:reconcile(writer, { act = true })
     c:check(not asked.acted, "acted although the configuration says dry run")
     c:check(asked.orphan_manifest == 1 and asked.deleted == 0, "a dry run deleted something")
