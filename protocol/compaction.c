@@ -375,7 +375,9 @@ static bool next_removal(struct rp_compaction_watcher *compaction,
                           job->output_removed_count < job->completion.output_count;
         if (has_output) {
             action_out->kind = RP_COMPACTION_DO_REMOVE_OUTPUT;
-            action_out->path = job->completion.outputs[job->output_removed_count++].path;
+            action_out->path = job->completion.outputs[job->output_removed_count].path;
+            action_out->sha256 = job->completion.outputs[job->output_removed_count].sha256;
+            job->output_removed_count += 1;
             return true;
         }
         action_out->kind = RP_COMPACTION_DO_REMOVE;

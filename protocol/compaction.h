@@ -23,15 +23,15 @@
 struct rp_compaction_watcher;
 
 enum rp_compaction_action_kind {
-    RP_COMPACTION_DO_PROPOSE,       /* ticket, command: answer with rp_compaction_answered */
-    RP_COMPACTION_DO_REMOVE_OUTPUT, /* job_id, path: an output that nobody will register */
-    RP_COMPACTION_DO_REMOVE         /* job_id: its completion file; rp_compaction_removed follows */
+    RP_COMPACTION_DO_PROPOSE, /* ticket, command: answer with rp_compaction_answered */
+    RP_COMPACTION_DO_REMOVE_OUTPUT, /* job_id, path, sha256: an output that nobody will register, and what is staged of it */
+    RP_COMPACTION_DO_REMOVE /* job_id: its completion file; rp_compaction_removed follows */
 };
 struct rp_compaction_action {
     enum rp_compaction_action_kind kind;
     uint64_t ticket;
     struct rp_view command; /* all views: borrowed until the next call of the machine */
-    struct rp_view job_id, path;
+    struct rp_view job_id, path, sha256;
 };
 
 /* `node_id` is copied: the origin of every output. Errors: RP_ERR_NOMEM, RP_ERR_UNSUPPORTED (the

@@ -376,9 +376,11 @@ static void propose(struct node_compaction *compaction, const struct rp_compacti
     rp_node_propose(node, &proposal->proposal, action->command);
 }
 
+/* Of a completion file; or of an output, first what is staged of it, then what is visible. */
 struct removal {
     struct node_compaction *compaction;
     struct node_call call;
+    struct rp_buffer path;
     struct rp_buffer job_id; /* empty: of an output */
 };
 
@@ -391,44 +393,83 @@ static void on_removed(void *owner, int error)
     if (removal->job_id.length_bytes != 0 && !node->is_dead) {
         rp_compaction_removed(compaction->watcher, rp_buffer_view(&removal->job_id), error);
     }
+    rp_buffer_clear(&removal->path);
     rp_buffer_clear(&removal->job_id);
     rp_release(node->ports.alloc, removal);
 }
 
-static void remove_object(struct node_compaction *compaction, struct rp_view path,
-                          struct rp_view job_id)
+static void remove_visible(struct removal *removal)
+{
+    const struct rp_store_port *store = &removal->compaction->node->ports.store;
+    store->remove(store->state, node_call_begin(&removal->call, on_removed),
+                  rp_buffer_view(&removal->path));
+}
+
+static void on_discarded(void *owner, int error)
+{
+    struct removal *removal = owner;
+    (void)error; /* a next life's output of that name begins by truncating it */
+    if (is_ended(removal->compaction->node)) {
+        on_removed(removal, RP_ERR_STOPPED);
+    } else {
+        remove_visible(removal);
+    }
+}
+
+static void on_opened_to_discard(void *owner, int error)
+{
+    struct removal *removal = owner;
+    const struct rp_store_port *store = &removal->compaction->node->ports.store;
+    if (error != 0 || is_ended(removal->compaction->node)) {
+        on_discarded(removal, error);
+        return;
+    }
+    store->stage_discard(store->state, node_call_begin(&removal->call, on_discarded),
+                         removal->call.request.handle);
+}
+
+static struct removal *new_removal(struct node_compaction *compaction, struct rp_view path,
+                                   struct rp_view job_id)
 {
     struct rp_node *node = compaction->node;
     struct removal *removal = rp_allocate_zeroed(node->ports.alloc, sizeof *removal);
     if (removal == NULL) {
-        rp_compaction_removed(compaction->watcher, job_id, RP_ERR_NOMEM);
-        return;
+        return NULL;
     }
     removal->compaction = compaction;
+    rp_buffer_init(&removal->path, node->ports.alloc, RP_FRAME_LENGTH_MAX);
     rp_buffer_init(&removal->job_id, node->ports.alloc, RP_FRAME_LENGTH_MAX);
-    if (rp_buffer_append(&removal->job_id, job_id) != 0) {
-        rp_release(node->ports.alloc, removal);
-        rp_compaction_removed(compaction->watcher, job_id, RP_ERR_NOMEM);
-        return;
-    }
     node_call_init(&removal->call, node, on_removed, removal);
+    if (rp_buffer_append(&removal->path, path) != 0 ||
+        rp_buffer_append(&removal->job_id, job_id) != 0) {
+        rp_buffer_clear(&removal->path);
+        rp_release(node->ports.alloc, removal);
+        return NULL;
+    }
     compaction->removal_count += 1;
-    node->ports.store.remove(node->ports.store.state, node_call_begin(&removal->call, on_removed),
-                             path);
+    return removal;
 }
 
 /* Never registered: nobody else has it or will ask for it. */
-static void remove_output(struct node_compaction *compaction, struct rp_view path)
+static void remove_output(struct node_compaction *compaction,
+                          const struct rp_compaction_action *action)
 {
     struct rp_node *node = compaction->node;
-    if (rp_manifest_file(node->manifest, path) != NULL || node_flush_is_pending(node, path)) {
+    const struct rp_store_port *store = &node->ports.store;
+    if (rp_manifest_file(node->manifest, action->path) != NULL ||
+        node_flush_is_pending(node, action->path)) {
         return;
     }
+    struct removal *removal = new_removal(compaction, action->path, rp_view_make(NULL, 0));
+    if (removal == NULL) {
+        return; /* it is of no use to anybody, and does no harm */
+    }
     struct rp_observation seen = {
-        .kind = RP_SEE_REMOVED, .path = path, .code = rp_view_text("given-up")};
+        .kind = RP_SEE_REMOVED, .path = action->path, .code = rp_view_text("given-up")};
     node_see(node, &seen);
-    rp_presence_forget(node->presence, path);
-    remove_object(compaction, path, rp_view_make(NULL, 0));
+    rp_presence_forget(node->presence, action->path);
+    store->stage_open(store->state, node_call_begin(&removal->call, on_opened_to_discard),
+                      action->path, action->sha256, RP_STAGE_TRUNCATE);
 }
 
 static void remove_note(struct node_compaction *compaction, struct rp_view job_id)
@@ -436,10 +477,12 @@ static void remove_note(struct node_compaction *compaction, struct rp_view job_i
     struct rp_buffer name;
     rp_buffer_init(&name, compaction->node->ports.alloc, RP_FRAME_LENGTH_MAX);
     int error = rp_completion_name(job_id, &name);
-    if (error == 0) {
-        remove_object(compaction, rp_buffer_view(&name), job_id);
+    struct removal *removal =
+        error == 0 ? new_removal(compaction, rp_buffer_view(&name), job_id) : NULL;
+    if (removal != NULL) {
+        remove_visible(removal);
     } else {
-        rp_compaction_removed(compaction->watcher, job_id, error);
+        rp_compaction_removed(compaction->watcher, job_id, RP_ERR_NOMEM);
     }
     rp_buffer_clear(&name);
 }
@@ -451,7 +494,7 @@ static void pump(struct node_compaction *compaction)
     while (rp_compaction_next(compaction->watcher, &action)) {
         switch (action.kind) {
         case RP_COMPACTION_DO_PROPOSE: propose(compaction, &action); break;
-        case RP_COMPACTION_DO_REMOVE_OUTPUT: remove_output(compaction, action.path); break;
+        case RP_COMPACTION_DO_REMOVE_OUTPUT: remove_output(compaction, &action); break;
         case RP_COMPACTION_DO_REMOVE: remove_note(compaction, action.job_id); break;
         }
     }

@@ -324,6 +324,32 @@ static void fill_request(struct sim_compaction *compaction)
     }
 }
 
+/* ---- Which file became which ------------------------------------------------------------------------- */
+
+struct sim_compacted {
+    struct rp_view source, output; /* both behind this struct */
+};
+
+static void note_compacted(struct sim_world *world, struct rp_view source, struct rp_view output)
+{
+    struct sim_compacted *note =
+        rp_allocate(&world->alloc, sizeof *note + source.length_bytes + output.length_bytes);
+    RP_ASSERT(note != NULL);
+    uint8_t *texts = (uint8_t *)(note + 1);
+    memcpy(texts, source.bytes, source.length_bytes);
+    memcpy(texts + source.length_bytes, output.bytes, output.length_bytes);
+    note->source = rp_view_make(texts, source.length_bytes);
+    note->output = rp_view_make(texts + source.length_bytes, output.length_bytes);
+    rp_release(&world->alloc, rp_table_remove(&world->compacted, source));
+    RP_ASSERT(rp_table_put(&world->compacted, note->source, note, NULL) == 0);
+}
+
+struct rp_view sim_compacted_into(const struct sim_world *world, struct rp_view source)
+{
+    const struct sim_compacted *note = rp_table_get(&world->compacted, source);
+    return note == NULL ? rp_view_make(NULL, 0) : note->output;
+}
+
 /* Truth hears of the version when its hash is known, which is within the node's call and before the
  * store can show anything. */
 static void begin_compaction(struct sim_compaction *compaction)
@@ -331,7 +357,7 @@ static void begin_compaction(struct sim_compaction *compaction)
     struct sim_truth *truth = compaction->world->truth;
     struct rp_compact_request *request = &compaction->request;
     for (size_t row = 0; row < compaction->input_count; row += 1) {
-        sim_truth_compacted(truth, compaction->sources[row], request->path);
+        note_compacted(compaction->world, compaction->sources[row], request->path);
     }
     compaction->is_busy = true;
     if (rp_node_can_compact(compaction->pod->node)) {
@@ -416,4 +442,9 @@ void sim_compact_drop_all(struct sim_world *world)
     while (world->compactions != NULL) {
         destroy(world->compactions);
     }
+    size_t cursor = 0;
+    for (struct sim_compacted *note; (note = rp_table_next(&world->compacted, &cursor)) != NULL;) {
+        rp_release(&world->alloc, note);
+    }
+    rp_table_clear(&world->compacted);
 }

@@ -22,4 +22,7 @@ struct sim_compact_wait {
 RP_MUST_USE int sim_compact(struct sim_world *world, uint64_t input_count,
                             const struct sim_compact_wait *wait, char note_out[160]);
 
+/* The output that a compaction of that source was begun for, whatever became of it; empty: none was. */
+struct rp_view sim_compacted_into(const struct sim_world *world, struct rp_view source);
+
 #endif

@@ -1,5 +1,6 @@
 #include "sim/query.h"
 
+#include "sim/compact.h"
 #include "sim/world_internal.h"
 
 #define PAGE_MAX 256
@@ -68,11 +69,11 @@ static void look_at_manifest(struct query *query)
 
 static bool is_beside_its_output(const struct query *query, struct rp_view path)
 {
-    const struct sim_truth_file *file = sim_truth_file(query->pod->world->truth, path);
-    for (file = file == NULL ? NULL : file->compacted_into; file != NULL;
-         file = file->compacted_into) {
-        if (rp_manifest_file(query->manifest, file->path) != NULL &&
-            sim_store_content(query->pod->store, file->path) != NULL) {
+    const struct sim_world *world = query->pod->world;
+    for (struct rp_view output = sim_compacted_into(world, path); output.length_bytes != 0;
+         output = sim_compacted_into(world, output)) {
+        if (rp_manifest_file(query->manifest, output) != NULL &&
+            sim_store_content(query->pod->store, output) != NULL) {
             return true;
         }
     }

@@ -269,11 +269,6 @@ static struct file_record *file_of(struct sim_truth *truth, struct rp_view path)
     return record;
 }
 
-void sim_truth_compacted(struct sim_truth *truth, struct rp_view source, struct rp_view output)
-{
-    file_of(truth, source)->file.compacted_into = &file_of(truth, output)->file;
-}
-
 static uint64_t pod_number_of(struct sim_truth *truth, struct rp_view node_id)
 {
     struct sim_pod *pod = sim_world_pod(truth->world, node_id);

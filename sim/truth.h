@@ -28,8 +28,6 @@ struct sim_truth_file {
     rp_time_ns commit_ns;              /* of the current version, true virtual time */
     rp_time_ns delete_ns;              /* when it went, if it is not registered */
     const struct sim_version *version; /* NULL: no body is known for it */
-    /* The output that a compaction made of it and others; NULL: none did. */
-    const struct sim_truth_file *compacted_into;
 };
 
 RP_MUST_USE int sim_truth_new(struct sim_world *world, const struct rp_alloc *alloc,
@@ -40,8 +38,6 @@ void sim_truth_free(struct sim_truth *truth);
 RP_MUST_USE int sim_truth_flushed(struct sim_truth *truth, struct rp_view path,
                                   struct rp_view sha256, sim_body_key key, uint64_t length_bytes,
                                   uint64_t origin_pod);
-/* A compaction of that source into that output was begun. */
-void sim_truth_compacted(struct sim_truth *truth, struct rp_view source, struct rp_view output);
 /* NULL: no flush ever made it. */
 const struct sim_version *sim_truth_version(const struct sim_truth *truth, struct rp_view path,
                                             struct rp_view sha256);

@@ -152,6 +152,7 @@ int sim_world_new(const struct sim_world_spec *spec, struct sim_world **world_ou
         return RP_ERR_NOMEM;
     }
     world->alloc = *alloc;
+    rp_table_init(&world->compacted, &world->alloc);
     rp_table_init(&world->cut_offs, alloc);
     int error = sim_world_spec_copy(spec, &world->spec);
     if (error != 0) {

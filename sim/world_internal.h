@@ -124,6 +124,7 @@ struct sim_world {
     struct sim_flush *flushes;
     uint64_t compaction_number; /* in the names of their outputs */
     struct sim_compaction *compactions;
+    struct rp_table compacted; /* source path -> owned sim_compacted */
 };
 
 /* world_spec.c: deep; cleared by sim_world_spec_clear, whatever is returned */

@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/chosen.h"
 #include "sim/script.h"
 
 #define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]))
 
-static void run(const char *words, uint64_t seed)
+static void run_watched(const char *words, uint64_t seed, void *context,
+                        void (*world_begins)(void *context, struct sim_world *world))
 {
     char copy[256];
     const char *sets[8];
@@ -24,12 +26,19 @@ static void run(const char *words, uint64_t seed)
     options.path = REPLISIM_SOURCE_DIR "/tests/sim/stories/chosen.lua";
     options.sets = sets;
     options.seed = seed;
+    options.watch_context = context;
+    options.world_begins = world_begins;
     ck_assert_int_eq(script_run_file(&options, &outcome), 0);
     const struct sim_result *result = outcome.result;
     bool has_violation = result != NULL && result->violation_count > 0;
     ck_assert_msg(outcome.end == SCRIPT_END_PASS, "%s: %s %s", words, outcome.error,
                   has_violation ? result->violations[0].detail : "");
     script_outcome_clear(&outcome);
+}
+
+static void run(const char *words, uint64_t seed)
+{
+    run_watched(words, seed, NULL, NULL);
 }
 
 static const char *const rows[] = {
@@ -47,6 +56,8 @@ static const char *const rows[] = {
     "story=compact compactors=0",
     "story=compact_without_leader",
     "story=compact_without_leader kill=true",
+    "story=compact_disk",
+    "story=compact_rubbish",
     "story=failover writers=2 compactors=2",
     "story=failover writers=2 compactors=2 consensus=ideal",
     "story=query",
@@ -65,12 +76,60 @@ START_TEST(story_holds)
 }
 END_TEST
 
+/* The compactor's life ends at the k-th event from the call on, killed or stopped. */
+START_TEST(compaction_survives_any_end)
+{
+    for (int event = 1 + _i % 3; event <= 100; event += 3) {
+        char words[96];
+        (void)snprintf(words, sizeof words, "story=compact_ended event=%d kill=%s", event,
+                       _i < 3 ? "true" : "false");
+        run(words, (uint64_t)event);
+    }
+}
+END_TEST
+
+/* Which nodes have a snapshot, five seconds into the story. */
+struct snapshots {
+    struct sim_world *world;
+    bool has_asked, has_other;
+};
+
+static void look(void *context, uint64_t argument)
+{
+    struct snapshots *snapshots = context;
+    struct sim_world *world = snapshots->world;
+    (void)argument;
+    snapshots->has_asked =
+        sim_chosen_has_snapshot(sim_world_pod(world, rp_view_text("reader-2")), 1);
+    snapshots->has_other =
+        sim_chosen_has_snapshot(sim_world_pod(world, rp_view_text("reader-1")), 1);
+}
+
+static void look_later(void *context, struct sim_world *world)
+{
+    struct snapshots *snapshots = context;
+    snapshots->world = world;
+    (void)sim_world_at(world, 5 * RP_NS_PER_S, look, snapshots, 0);
+}
+
+/* c:snapshot(n) leaves a snapshot on n, and on nobody else. */
+START_TEST(snapshot_is_taken_where_asked)
+{
+    struct snapshots snapshots = {0};
+    run_watched("story=snapshot", 1, &snapshots, look_later);
+    ck_assert(snapshots.has_asked);
+    ck_assert(!snapshots.has_other);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("chosen");
     TCase *tc = tcase_create("chosen");
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, story_holds, 0, ROWS(rows));
+    tcase_add_loop_test(tc, compaction_survives_any_end, 0, 6);
+    tcase_add_test(tc, snapshot_is_taken_where_asked);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -155,6 +155,68 @@ function stories.compact_without_leader(c)
   c:check(c.params.kill or path ~= nil, "the call returned the path")
 end
 
+-- The compactor's life ends at any event of a compaction; the next life brings it to an end: all of it,
+-- once, or nothing.
+function stories.compact_ended(c)
+  local compactor = c:node("compactor-1")
+  c:flush{ files = 4, bytes = "300KiB" }
+  c:settle("1m")
+  local at = c:events(compactor) + c.params.event
+  if c.params.kill then compactor:kill_at{ event = at } else compactor:stop_at{ event = at } end
+  local path, why
+  c:go(function() path, why = c:compact{ inputs = 3 } end)
+  c:sleep("15s")
+  compactor:start()
+  c:sleep("30s")
+  c:settle("5m")
+  local left = count(c:manifest())
+  c:check(left == 2 or left == 4, "all or nothing: " .. left)
+  c:check(path == nil or left == 2, "what was called done is done: " .. tostring(why))
+  for _, node in ipairs(c:nodes{}) do
+    c:check(count(node:files()) == left, "files on " .. node.id .. ": " .. count(node:files()))
+  end
+end
+
+-- A disk that takes nothing: the caller is told, and the sources stay.
+function stories.compact_disk(c)
+  local compactor = c:node("compactor-1")
+  c:flush{ files = 3, bytes = "10KiB" }
+  c:settle("1m")
+  compactor:disk{ full = true }
+  local path, why = c:compact{ inputs = 3 }
+  c:check(path == nil and why ~= nil, "no room")
+  c:check(count(c:manifest()) == 3, "the sources stay")
+  compactor:disk{ full = false }
+  c:check(c:compact{ inputs = 3 } ~= nil, "room again")
+  c:settle("1m")
+  c:check(count(c:manifest()) == 1, "now it is one")
+end
+
+-- Rubbish under the name of a completion file is left alone, and nothing stops for it.
+function stories.compact_rubbish(c)
+  local compactor = c:node("compactor-1")
+  compactor:put("compaction:job-1", "10KiB")
+  compactor:put("compaction:job/2", "1KiB")
+  compactor:put("compaction:", 0)
+  compactor:put("compaction:job-3", 0)
+  compactor:put("compaction:large", "9MiB")
+  c:flush{ files = 3, bytes = "10KiB" }
+  c:settle("1m")
+  compactor:restart{}
+  c:sleep("10s")
+  c:check(c:compact{ inputs = 3 } ~= nil, "it compacts all the same")
+  c:settle("1m")
+  c:check(count(compactor:files()) == 6, "rubbish stays for whoever cares")
+end
+
+-- The log is kept, the snapshot is taken.
+function stories.snapshot(c)
+  c:flush{ files = 3 }
+  c:settle("1m")
+  c:snapshot("reader-2")
+  c:sleep("10s")
+end
+
 -- A copy that was forgotten beside its compacted output is counted; what is absent is missing.
 function stories.query(c)
   local reader = c:node("reader-1")
@@ -275,7 +337,7 @@ end
 return {
   name = "chosen",
   about = "Chosen points of consensus, compaction, queries and proposals each change the outcome.",
-  params = { story = "leadership", consensus = "raft", writers = 1, compactors = 1, asleep = false, kill = false,
+  params = { story = "leadership", consensus = "raft", writers = 1, compactors = 1, asleep = false, kill = false, event = 1,
     gate = false, release = "current" },
   limit = "2h",
   cluster = function(params)
