@@ -5,13 +5,13 @@ return {
   name = "storage-part-file-left-behind",
   about = "A pull that breaks off leaves a visible part file that nothing ever removes.",
   params = { bytes = "8MiB" },
-  cluster = { writers = 1, readers = 1 },
+  cluster = { writers = 1, readers = 2 },
   closing = "short",
   breaks = { arc = "atomic-publish" },
 
   run = function(c)
     local writer, reader = c:node("writer-1"), c:node("reader-1")
-    c.net:link(writer, reader, { bandwidth = "20Mbit/s" })
+    c.net:link("all", reader, { bandwidth = "4Mbit/s" })
     local path = writer:flush{ files = 1, bytes = c.params.bytes }[1]
     c:sleep("1s")
     reader:kill{} -- an orderly stop would wait for the body
