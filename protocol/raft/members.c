@@ -284,13 +284,28 @@ static bool has_majority(unsigned reachable, unsigned voters)
     return voters > 0 && reachable > voters / 2;
 }
 
+/* Voters besides this one that can be counted on: reachable, and known to the node table. A member
+ * whose folder was lost may have been heard a moment ago, and will never vote again. */
+static unsigned reliable_without(const struct rp_members *members, uint64_t raft_id)
+{
+    const struct raft_configuration *configuration = &members->raft->configuration;
+    unsigned reliable = 0;
+    for (unsigned i = 0; i < configuration->n; i++) {
+        const struct raft_server *server = &configuration->servers[i];
+        bool is_known =
+            server->id == members->raft->id || description_of(members, server->id).is_known;
+        reliable += server->role == RAFT_VOTER && server->id != raft_id && is_known &&
+                    is_reachable(members, server->id);
+    }
+    return reliable;
+}
+
 /* May this voter stop voting: a majority is reachable now and without it? */
 static bool may_lose(const struct rp_members *members, uint64_t raft_id)
 {
     struct tally tally = count(members);
-    unsigned reachable = tally.reachable_voters - is_reachable(members, raft_id);
     return has_majority(tally.reachable_voters, tally.voters) &&
-           has_majority(reachable, tally.voters - 1);
+           has_majority(reliable_without(members, raft_id), tally.voters - 1);
 }
 
 /* ---- The node's wishes ----------------------------------------------------------------------- */

@@ -17,6 +17,7 @@ struct story {
     struct fuzz_input *input;
     struct sim_world *world;
     size_t step_count;
+    bool has_lost_volume;
     bool has_votes;               /* consensus is libraft */
     uint8_t paths[PATH_MAX][128]; /* what was flushed */
     size_t path_lengths[PATH_MAX];
@@ -118,9 +119,8 @@ static void end_life(struct story *story)
     }
 }
 
-/* A reader may lose its volume: others hold what it held. Not its vote, though: with libraft a
- * volume lost while another node is away can take the majority with it, which nobody promises to
- * survive. */
+/* One reader may lose its volume, and with it its vote: others hold what it held, and the votes that
+ * are left are a majority. Nobody promises to survive the loss of two out of three. */
 static void replace(struct story *story)
 {
     struct sim_pod *pod = take_pod(story);
@@ -128,7 +128,8 @@ static void replace(struct story *story)
     struct sim_replace_spec spec;
     bool is_reader = rp_view_equal(sim_pod_role(pod), rp_view_text("reader"));
     memset(&spec, 0, sizeof spec);
-    spec.is_volume_lost = fuzz_flag(story->input) && is_reader && !story->has_votes;
+    spec.is_volume_lost = fuzz_flag(story->input) && is_reader && !story->has_lost_volume;
+    story->has_lost_volume |= spec.is_volume_lost;
     spec.is_address_kept = fuzz_flag(story->input);
     spec.grace_ns = fuzz_flag(story->input) ? take_duration(story) : 0;
     spec.start_delay_ns = take_duration(story);
@@ -252,8 +253,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     RP_ASSERT(sim_world_spec_init(&spec) == 0);
     spec.seed = 1 + fuzz_byte(&input);
     spec.cluster.reader_count = 2;
-    story.has_votes = fuzz_flag(&input);
-    spec.cluster.consensus = story.has_votes ? SIM_CONSENSUS_RAFT : SIM_CONSENSUS_IDEAL;
+    spec.cluster.consensus = fuzz_flag(&input) ? SIM_CONSENSUS_RAFT : SIM_CONSENSUS_IDEAL;
     RP_ASSERT(sim_world_new(&spec, &story.world, note) == 0);
     struct sim_story face = {.context = &story, .begin = begin};
     RP_ASSERT(sim_world_run(story.world, &face, note) == 0);
