@@ -241,6 +241,96 @@ START_TEST(detach_drops_calls_in_flight)
 }
 END_TEST
 
+static uint64_t staged_after(struct world *world, const struct sim_disk_faults *faults,
+                             bool is_killed, bool is_power_lost)
+{
+    struct call call;
+    sim_store_set_faults(world->store, faults);
+    ck_assert_int_eq(write_body(world, stage(world, "b", RP_STAGE_TRUNCATE), BODY_BYTES), 0);
+    sim_store_detach(world->store);
+    if (is_killed) {
+        sim_store_killed(world->store, is_power_lost);
+    }
+    world->port = sim_store_attach(world->store, NULL, NULL);
+    world->port->stage_open(world->port->state, begin(&call), rp_view_text("b"), rp_view_text("00"),
+                            RP_STAGE_APPEND);
+    run(world);
+    return call.error == 0 ? call.request.size_bytes : UINT64_MAX;
+}
+
+/* What a kill takes of staged bytes, by the faults that are set; an orderly end takes nothing. */
+START_TEST(kill_takes_what_the_faults_say)
+{
+    static const struct {
+        const char *name;
+        struct sim_disk_faults faults;
+        bool is_killed, is_power_lost;
+        int64_t kept; /* -1: a part */
+    } rows[] = {
+        {"SIGKILL", {.is_full = false}, true, false, BODY_BYTES},
+        {"power", {.is_full = false}, true, true, 0},
+        {"lose_unsynced", {.loses_unsynced = true}, true, false, 0},
+        {"lose_unsynced, orderly", {.loses_unsynced = true}, false, false, BODY_BYTES},
+        {"torn", {.torn = SIM_CHANCE_ALWAYS}, true, false, -1},
+        {"torn by power loss", {.torn = SIM_CHANCE_ALWAYS}, true, true, -1},
+        {"torn, orderly", {.torn = SIM_CHANCE_ALWAYS}, false, false, BODY_BYTES},
+    };
+    for (size_t row = 0; row < sizeof rows / sizeof rows[0]; row += 1) {
+        struct world world;
+        world_make(&world, 1 << 30);
+        uint64_t kept =
+            staged_after(&world, &rows[row].faults, rows[row].is_killed, rows[row].is_power_lost);
+        bool is_right =
+            rows[row].kept < 0 ? kept > 0 && kept < BODY_BYTES : kept == (uint64_t)rows[row].kept;
+        ck_assert_msg(is_right, "%s: %llu bytes", rows[row].name, (unsigned long long)kept);
+        bool is_spent = rows[row].is_killed || !rows[row].faults.loses_unsynced;
+        ck_assert_int_eq(sim_store_faults(world.store)->loses_unsynced, !is_spent);
+        world_clear(&world);
+    }
+}
+END_TEST
+
+/* A disk without appends refuses a resumed body; one whose listings fail gives no page. */
+START_TEST(appends_and_listings_fail_when_told)
+{
+    struct world world;
+    struct call call;
+    struct sim_disk_faults faults = {.has_no_append = true, .list_error = SIM_CHANCE_ALWAYS};
+    world_make(&world, 1 << 30);
+    sim_store_set_faults(world.store, &faults);
+    world.port->stage_open(world.port->state, begin(&call), rp_view_text("a"), rp_view_text("00"),
+                           RP_STAGE_APPEND);
+    run(&world);
+    ck_assert_int_eq(call.error, RP_ERR_UNSUPPORTED);
+    world.port->list(world.port->state, begin(&call), rp_view_text(""), rp_view_text(""), 5);
+    run(&world);
+    ck_assert_int_eq(call.error, RP_ERR_IO);
+    world_clear(&world);
+}
+END_TEST
+
+/* A disk that is no longer stuck goes on at once, not when it would have. */
+START_TEST(unstuck_disk_goes_on_at_once)
+{
+    struct world world;
+    struct call call;
+    struct sim_disk_faults faults = {.stuck_ns = 1000 * RP_NS_PER_S};
+    world_make(&world, 1 << 30);
+    sim_store_set_faults(world.store, &faults);
+    world.port->stat(world.port->state, begin(&call), rp_view_text("x"));
+    while (sim_event_queue_next_time(world.queue) < RP_NS_PER_S) {
+        sim_event_queue_step(world.queue);
+    }
+    ck_assert_int_eq(call.done_count, 0);
+    faults.stuck_ns = 0;
+    sim_store_set_faults(world.store, &faults);
+    run(&world);
+    ck_assert_int_eq(call.done_count, 1);
+    ck_assert_uint_lt(sim_event_queue_now(world.queue), RP_NS_PER_S);
+    world_clear(&world);
+}
+END_TEST
+
 /* Bytes beyond the capacity are refused, and room comes back with a discard. */
 START_TEST(capacity_bounds_what_is_staged)
 {
@@ -425,6 +515,9 @@ int main(void)
     tcase_add_test(tcase, lying_disk_loses_a_published_object);
     tcase_add_test(tcase, calls_complete_in_order_and_cancel_completes_once);
     tcase_add_test(tcase, detach_drops_calls_in_flight);
+    tcase_add_test(tcase, kill_takes_what_the_faults_say);
+    tcase_add_test(tcase, appends_and_listings_fail_when_told);
+    tcase_add_test(tcase, unstuck_disk_goes_on_at_once);
     tcase_add_test(tcase, capacity_bounds_what_is_staged);
     tcase_add_test(tcase, short_writes_add_up_to_the_body);
     tcase_add_loop_test(tcase, damage_is_seen_by_content, 0, 4);
