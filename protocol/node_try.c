@@ -88,6 +88,13 @@ static void keep_for_peer(struct node_worker *worker)
     worker->kept_bytes = worker->sink.size_bytes;
 }
 
+/* Nobody without a name, or with one too long to be remembered whole, could be told from another. */
+static bool is_peer_known(const struct node_worker *worker)
+{
+    size_t length_bytes = worker->candidate.node_id.length_bytes;
+    return length_bytes > 0 && length_bytes <= sizeof worker->peer_id;
+}
+
 static bool is_transport(enum rp_fetch_class class)
 {
     return class == RP_FETCH_CLASS_DIAL || class == RP_FETCH_CLASS_SEND ||
@@ -107,7 +114,8 @@ static bool keeps_staged(struct node_worker *worker)
         return worker->kept_bytes > 0 && (worker->byte_offset == 0 || is_transport(worker->class));
     }
     bool is_hashed = worker->sink.size_bytes == worker->byte_offset + worker->sunk_bytes;
-    if (worker->sink.size_bytes == 0 || !is_hashed || !is_transport(worker->class)) {
+    if (worker->sink.size_bytes == 0 || !is_hashed || !is_transport(worker->class) ||
+        !is_peer_known(worker)) {
         return false;
     }
     keep_for_peer(worker);
@@ -289,7 +297,7 @@ static void on_prefix(void *owner, enum node_prefix_verdict verdict)
 
 static bool is_kept_for(const struct node_worker *worker)
 {
-    return worker->kept_bytes > 0 &&
+    return worker->kept_bytes > 0 && is_peer_known(worker) &&
            rp_view_equal(node_try_peer(worker),
                          rp_view_make(worker->kept_peer_id, worker->kept_peer_id_bytes));
 }

@@ -321,6 +321,8 @@ static const struct script REFUSED[] = {{"A", {"cut:1000", "bad_offset", "ok"}}}
 static const struct script WRONG_TAIL[] = {{"A", {"cut:1000", "body_then_checksum", "ok"}}};
 static const struct script SILENT[] = {{"A", {"cut:1000", "plain", "cut:500", "ok"}}};
 
+static const struct script NAMELESS[] = {{"", {"cut:1000", "ok"}}};
+
 static const struct {
     const char *name;
     const struct script *script;
@@ -356,6 +358,7 @@ static const struct {
      {{"A", 0}, {"A", 1000}, {"A", 0}},
      1,
      FILE_BYTES + FILE_BYTES},
+    {"a peer without a name", NAMELESS, 1, {{"", 0}, {"", 0}}, 0, 1000 + FILE_BYTES},
     {"broken off twice",
      SILENT,
      1,
