@@ -43,7 +43,7 @@ uint64_t rp_manifest_applied_index(const struct rp_manifest *manifest);
 uint64_t rp_manifest_refused_count(const struct rp_manifest *manifest);
 size_t rp_manifest_file_count(const struct rp_manifest *manifest);
 
-/* 128-bit digest of files, nodes and roles, LSNs included; equal states have equal digests whatever way
+/* 128-bit digest of files, nodes and the primary writer, LSNs included; equal states have equal digests whatever way
  * they came about (property manifest-agreement). */
 struct rp_digest {
     uint64_t low, high;

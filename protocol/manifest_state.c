@@ -77,19 +77,19 @@ static struct rp_view id_of(const struct rp_node_record *record)
     return record == NULL ? rp_view_make(NULL, 0) : record->id;
 }
 
-/* Roles count in the digest: who leads a role is part of what members agree on. */
+/* The primary counts in the digest. The active compactor does not: the first releases refuse the
+ * command that names it, and agree with the others on all else. */
 static void table_set_roles(struct rp_node_table *table, struct rp_view primary_writer,
                             struct rp_view active_compactor)
 {
     table->primary_writer = table_find(table, primary_writer);
     table->active_compactor = table_find(table, active_compactor);
-    if (table->primary_writer == NULL && table->active_compactor == NULL) {
+    if (table->primary_writer == NULL) {
         return;
     }
     struct rp_mixer mixer;
     rp_mixer_begin(&mixer);
-    rp_mixer_view(&mixer, id_of(table->primary_writer));
-    rp_mixer_view(&mixer, id_of(table->active_compactor));
+    rp_mixer_view(&mixer, table->primary_writer->id);
     rp_mixer_finish(&mixer);
     table->digest.low += mixer.low;
     table->digest.high += mixer.high;

@@ -12,7 +12,7 @@
 
 struct rp_node_table {
     uint32_t reference_count;
-    struct rp_digest digest; /* records and roles */
+    struct rp_digest digest; /* records and the primary writer */
     size_t count;
     /* Two of the records, or NULL: PromoteWriter, AssignCompactor. A node that goes leaves its
      * role empty; one that is registered anew keeps it. */
@@ -63,10 +63,10 @@ struct rp_applied {
 RP_MUST_USE int rp_state_new(const struct rp_alloc *alloc, struct rp_state **state_out);
 struct rp_state *rp_state_retain(struct rp_state *state);
 void rp_state_release(struct rp_state *state);
-/* Of files, nodes and roles. Deletions are left out: whether they are remembered depends on the
- * release, and releases agree on the rest. */
+/* Of files, nodes and the primary writer. Deletions and the active compactor are left out: whether
+ * they are known depends on the release, and releases agree on the rest. */
 struct rp_digest rp_state_digest(const struct rp_state *state);
-/* In everything, deletions too. */
+/* In everything, deletions and both roles too. */
 bool rp_state_equal(const struct rp_state *left, const struct rp_state *right);
 
 struct rp_tree rp_state_tree(const struct rp_state *state, enum rp_tree_order order);

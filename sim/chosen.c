@@ -67,7 +67,7 @@ int sim_chosen_truncate(struct sim_world *world, uint64_t *mark_out)
     }
     for (size_t index = 0; index < world->pod_count; index += 1) {
         struct sim_pod *pod = world->pods[index];
-        if (is_running(pod) && pod->raft != NULL) {
+        if (is_running(pod) && pod->raft != NULL && status_of(pod).has_leader) {
             rp_bridge_snapshot_soon(sim_consensus_raft_bridge(pod->raft), 0);
         }
     }

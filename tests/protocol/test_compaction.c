@@ -537,6 +537,43 @@ START_TEST(failed_removal_is_asked_again)
 }
 END_TEST
 
+/* The k-th allocation fails, for every k: the job is kept or was never taken, nothing leaks, and with
+ * memory again it succeeds. */
+START_TEST(lack_of_memory_keeps_the_job)
+{
+    static const char JSON[] =
+        "{\"job_id\":\"j\",\"state\":\"output_written\",\"outputs\":[{\"path\":\"db/cpu/out\","
+        "\"sha256\":\"" HASH "\",\"created_at\":\"2026-04-11T16:00:00Z\"}],"
+        "\"sources\":[{\"path\":\"db/cpu/0000\"}]}";
+    bool has_failed = true;
+    for (size_t k = 1; has_failed; k++) {
+        struct rp_compaction_action action;
+        ck_assert_uint_lt(k, 200);
+        begin(RP_RELEASE_CURRENT);
+        register_sources(1);
+        memory.call_count = 0;
+        memory.fail_at = k;
+        int error = rp_compaction_put(compaction, rp_view_text(JSON), false);
+        ck_assert(error == 0 || error == RP_ERR_NOMEM);
+        ck_assert_uint_eq(rp_compaction_job_count(compaction), error == 0 ? 1 : 0);
+        rp_compaction_look(compaction, ++now_ns, manifest, true);
+        bool is_proposed = rp_compaction_next(compaction, &action);
+        has_failed = memory.call_count >= k;
+        memory.fail_at = 0;
+        if (is_proposed) {
+            rp_compaction_answered(compaction, action.ticket, RP_ERR_NO_LEADER, now_ns);
+        }
+        ck_assert(has_failed || is_proposed);
+        if (error != 0) {
+            ck_assert_int_eq(rp_compaction_put(compaction, rp_view_text(JSON), false), 0);
+        }
+        ck_assert_str_eq(look(true, 0), "R1D1 ");
+        ck_assert_str_eq(look(true, 0), "file ");
+        end();
+    }
+}
+END_TEST
+
 /* ---- Main ------------------------------------------------------------------------------------ */
 
 int main(void)
@@ -562,6 +599,7 @@ int main(void)
     tcase_add_test(watcher, unknown_fate_is_waited_out);
     tcase_add_loop_test(watcher, stop_ends_proposing, 0, 2);
     tcase_add_test(watcher, failed_removal_is_asked_again);
+    tcase_add_test(watcher, lack_of_memory_keeps_the_job);
     suite_add_tcase(suite, watcher);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

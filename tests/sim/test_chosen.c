@@ -88,10 +88,12 @@ START_TEST(compaction_survives_any_end)
 }
 END_TEST
 
-/* Which nodes have a snapshot, five seconds into the story. */
+/* Which nodes have a snapshot at a moment of the story. */
 struct snapshots {
     struct sim_world *world;
-    bool has_asked, has_other;
+    const char *node, *other;
+    rp_time_ns at_ns;
+    bool has_node, has_other;
 };
 
 static void look(void *context, uint64_t argument)
@@ -99,26 +101,39 @@ static void look(void *context, uint64_t argument)
     struct snapshots *snapshots = context;
     struct sim_world *world = snapshots->world;
     (void)argument;
-    snapshots->has_asked =
-        sim_chosen_has_snapshot(sim_world_pod(world, rp_view_text("reader-2")), 1);
+    snapshots->has_node =
+        sim_chosen_has_snapshot(sim_world_pod(world, rp_view_text(snapshots->node)), 1);
     snapshots->has_other =
-        sim_chosen_has_snapshot(sim_world_pod(world, rp_view_text("reader-1")), 1);
+        sim_chosen_has_snapshot(sim_world_pod(world, rp_view_text(snapshots->other)), 1);
 }
 
 static void look_later(void *context, struct sim_world *world)
 {
     struct snapshots *snapshots = context;
     snapshots->world = world;
-    (void)sim_world_at(world, 5 * RP_NS_PER_S, look, snapshots, 0);
+    (void)sim_world_at(world, snapshots->at_ns, look, snapshots, 0);
 }
 
 /* c:snapshot(n) leaves a snapshot on n, and on nobody else. */
 START_TEST(snapshot_is_taken_where_asked)
 {
-    struct snapshots snapshots = {0};
+    struct snapshots snapshots = {
+        .node = "reader-2", .other = "reader-1", .at_ns = 5 * RP_NS_PER_S};
     run_watched("story=snapshot", 1, &snapshots, look_later);
-    ck_assert(snapshots.has_asked);
+    ck_assert(snapshots.has_node);
     ck_assert(!snapshots.has_other);
+}
+END_TEST
+
+/* c:truncate_log() cuts the log under whoever was away: it has no snapshot while it is cut off, and
+ * once it is back it has one, which only the leader can have given to it. */
+START_TEST(cut_log_reaches_the_late_as_a_snapshot)
+{
+    static const rp_time_ns moments[] = {7 * RP_NS_PER_S, 11 * RP_NS_PER_S};
+    struct snapshots snapshots = {.node = "reader-3", .other = "reader-1", .at_ns = moments[_i]};
+    run_watched("story=snapshot_for_the_late", 1, &snapshots, look_later);
+    ck_assert_int_eq(snapshots.has_node, _i == 1);
+    ck_assert(snapshots.has_other);
 }
 END_TEST
 
@@ -130,6 +145,7 @@ int main(void)
     tcase_add_loop_test(tc, story_holds, 0, ROWS(rows));
     tcase_add_loop_test(tc, compaction_survives_any_end, 0, 6);
     tcase_add_test(tc, snapshot_is_taken_where_asked);
+    tcase_add_loop_test(tc, cut_log_reaches_the_late_as_a_snapshot, 0, 2);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

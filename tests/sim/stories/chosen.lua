@@ -18,7 +18,7 @@ function stories.snapshot_for_the_late(c)
   c:settle("1m")
   c.net:isolate(late)
   local paths = c:flush{ files = 5 }
-  c:sleep("2s")
+  c:sleep("6s")
   c:truncate_log()
   paths[#paths + 1] = c:flush{ files = 1 }[1]
   c:sleep("1s")
