@@ -133,6 +133,21 @@ static struct command_name take_type(lua_State *lua)
     return raw;
 }
 
+/* Fields may also stand in the table of their own that the payload has for them: file = {...}. Pushes
+ * it when there is one. */
+static bool push_inner(lua_State *lua, int fields, const struct command_name *command)
+{
+    static const char *const inner_keys[] = {[PAYLOAD_FILE] = "file", [PAYLOAD_NODE] = "node"};
+    if (command->kind != PAYLOAD_FILE && command->kind != PAYLOAD_NODE) {
+        return false;
+    }
+    if (script_get(lua, fields, inner_keys[command->kind]) && lua_istable(lua, -1)) {
+        return true;
+    }
+    lua_pop(lua, 1);
+    return false;
+}
+
 /* ---- Payloads ------------------------------------------------------------------------------------- */
 
 /* JSON under way. Its buffer is cleared by whoever made it; so errors of Lua may not be raised while
@@ -317,6 +332,9 @@ static void append_payload(struct payload *payload, int fields, const struct com
     append(payload, rp_view_text(is_wrapped ? wrappers[command->kind] : "{"));
     if (command->kind == PAYLOAD_BATCH) {
         append_operations(payload, fields, depth);
+    } else if (push_inner(lua, fields, command)) {
+        append_fields(payload, lua_gettop(lua), command);
+        lua_pop(lua, 1);
     } else {
         append_fields(payload, fields, command);
     }
@@ -335,6 +353,11 @@ static void check_fields(lua_State *lua, int fields, int depth)
     luaL_checkstack(lua, 16, "n:propose");
     struct command_name command = take_type(lua);
     lua_pop(lua, 1);
+    if (push_inner(lua, fields, &command)) {
+        static const char *const outer_keys[] = {"type", "file", "node", NULL};
+        script_check_keys(lua, fields, "n:propose", outer_keys);
+        fields = lua_gettop(lua);
+    }
     script_check_keys(lua, fields, "n:propose", command.keys);
     if (command.kind != PAYLOAD_BATCH || !script_get(lua, fields, "ops")) {
         return;
