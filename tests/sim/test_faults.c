@@ -64,6 +64,8 @@ static const char *const stories[] = {
     "disk story=short_write",
     "disk story=sync_error",
     "disk story=stat_error",
+    "disk story=list_error",
+    "disk story=no_append release=arc",
     "disk story=several",
     "disk story=added",
     "disk story=lie_about_sync",

@@ -148,10 +148,45 @@ function stories.lose_unsynced(c)
   c:settle("5m")
 end
 
+-- Nothing is concluded from a listing that fails.
+function stories.list_error(c)
+  local reader = c:node("reader-1")
+  c:flush{ files = 3, bytes = "10KiB" }
+  c:settle("1m")
+  local function errors()
+    local report = c:reconcile(reader, { act = false })
+    c:check(report.orphan_manifest == 0, "files were thought to be gone")
+    return report.errors
+  end
+  c:check(errors() == 0, "a sound listing has errors")
+  reader:disk{ list_error = 1 }
+  c:check(errors() > 0, "the fault changed nothing")
+  reader:disk{ list_error = false }
+  c:check(errors() == 0, "it did not end")
+end
+
+-- Bodies break off on their way: where the disk can append they go on (in part files, as arc has them).
+function stories.no_append(c)
+  local writer, reader = c:node("writer-1"), c:node("reader-1")
+  local function resumed(path)
+    local before = reader:stats().resumed
+    writer:hostile{ kind = "short-body", after_bytes = "100KiB", for_ = "200ms" }
+    c:flush{ path = path, bytes = "300KiB" }
+    c:sleep("30s")
+    return reader:stats().resumed - before
+  end
+  c:check(resumed("db/a.parquet") > 0, "nothing went on where it broke off")
+  reader:disk{ no_append = true }
+  c:check(resumed("db/b.parquet") == 0, "the fault changed nothing")
+  reader:disk{ no_append = false }
+  c:check(resumed("db/c.parquet") > 0, "it did not end")
+end
+
 return {
   name = "disk",
   about = "Each storage fault changes what it should, and ends when told.",
   params = { story = "full" },
-  cluster = { writers = 1, readers = 1 },
+  expect = { accept = { "arc" } },
+  cluster = { writers = 1, readers = 1, config = { ["reconciliation.enabled"] = true } },
   run = function(c) stories[c.params.story](c) end,
 }
