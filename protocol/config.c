@@ -590,21 +590,38 @@ static bool is_blank(const char *text)
     return text == NULL || text[strspn(text, " \t\r\n\v\f")] == '\0';
 }
 
+/* behaviour.md 13.2: without a secret nothing is pulled or served, so the older releases mind only
+ * where something would be. */
+static bool needs_secret(const struct rp_config *config, const struct rp_traits *traits)
+{
+    return traits->secret_rule == RP_SECRET_ALWAYS || config->is_replication_enabled;
+}
+
+/* behaviour.md 13.1, 14: why there would be no cluster to take part in; NULL: there is one. */
+static const char *why_alone(const struct rp_config *config, bool has_clustering_license)
+{
+    if (!config->is_enabled) {
+        return "clustering is off (enabled): running standalone";
+    }
+    if (!has_clustering_license) {
+        return "no license for clustering: running standalone";
+    }
+    return is_blank(config->raft_data_dir) ? "raft_data_dir is empty: no consensus, standalone"
+                                           : NULL;
+}
+
+/* The license first, since a standalone process needs no secret. */
 enum rp_config_judgement rp_config_judge(const struct rp_config *config,
+                                         const struct rp_traits *traits,
                                          bool has_clustering_license, char note_out[NOTE_BYTES])
 {
     struct rp_view none = rp_view_make(NULL, 0);
-    note_write(note_out, none, "");
-    /* behaviour.md 13.1, 13.2: the license first, since a standalone process needs no secret. */
-    if (!config->is_enabled) {
-        note_write(note_out, none, "clustering is off (enabled): running standalone");
+    const char *alone = why_alone(config, has_clustering_license);
+    note_write(note_out, none, alone == NULL ? "" : alone);
+    if (alone != NULL) {
         return RP_CONFIG_STANDALONE;
     }
-    if (!has_clustering_license) {
-        note_write(note_out, none, "no license for clustering: running standalone");
-        return RP_CONFIG_STANDALONE;
-    }
-    if (is_blank(config->shared_secret)) {
+    if (is_blank(config->shared_secret) && needs_secret(config, traits)) {
         note_write(note_out, none, "shared_secret is empty or blank: refusing to start");
         return RP_CONFIG_FATAL;
     }

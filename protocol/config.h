@@ -5,6 +5,7 @@
 #ifndef REPLISIM_PROTOCOL_CONFIG_H
 #define REPLISIM_PROTOCOL_CONFIG_H
 
+#include "protocol/release.h"
 #include "protocol/types.h"
 
 /* Owned NUL-terminated strings; times in ns. Copy with rp_config_copy. */
@@ -84,6 +85,7 @@ const struct rp_config_key *rp_config_key_at(size_t index);
  * configuration fatal? Texts are for the user. */
 enum rp_config_judgement { RP_CONFIG_RUN, RP_CONFIG_STANDALONE, RP_CONFIG_FATAL };
 enum rp_config_judgement rp_config_judge(const struct rp_config *config,
+                                         const struct rp_traits *traits,
                                          bool has_clustering_license, char note_out[160]);
 
 #endif

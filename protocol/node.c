@@ -102,6 +102,9 @@ static const char *kind_text(enum rp_auth_kind kind)
 /* wire.md 8.2, 8.4, 8.5 */
 bool node_authenticate(struct rp_node *node, const struct rp_auth_tuple *tuple, struct rp_view mac)
 {
+    if (node->auth == NULL) {
+        return true; /* wire.md 8.6: without any check */
+    }
     enum rp_auth_verdict verdict =
         rp_auth_check(node->auth, tuple, mac, node_wall_s(node), RP_MAC_TOLERANCE_S);
     bool is_authentic = verdict == RP_AUTH_OK;
@@ -129,6 +132,10 @@ bool node_authenticate(struct rp_node *node, const struct rp_auth_tuple *tuple, 
 int node_sign(struct rp_node *node, enum rp_auth_kind kind, char nonce[RP_NONCE_HEX],
               int64_t *timestamp, char mac[RP_SHA256_HEX])
 {
+    if (node->auth == NULL) {
+        *timestamp = 0;
+        return 0;
+    }
     node_nonce(node, nonce);
     *timestamp = node_wall_s(node);
     struct rp_auth_tuple tuple = {
@@ -139,6 +146,11 @@ int node_sign(struct rp_node *node, enum rp_auth_kind kind, char nonce[RP_NONCE_
         .timestamp = *timestamp,
     };
     return rp_auth_sign(node->auth, &tuple, mac);
+}
+
+struct rp_view node_mac_view(const struct rp_node *node, const char *text, size_t length_bytes)
+{
+    return rp_view_make(text, node->auth == NULL ? 0 : length_bytes);
 }
 
 int node_encode(struct rp_node *node, const struct rp_message *message, struct rp_view *frame_out)
@@ -222,12 +234,21 @@ void node_crash(struct rp_node *node, const char *why)
 
 /* ---- Birth and death ------------------------------------------------------------------------------ */
 
+/* wire.md 8.6: without a secret there are no MACs; whether that may be, the configuration's judge
+ * has said. */
+static int make_auth(struct rp_node *node)
+{
+    struct rp_view secret = rp_view_text(node->config.shared_secret);
+    return secret.length_bytes == 0
+               ? 0
+               : rp_auth_new(node->traits, secret, node->ports.alloc, &node->auth);
+}
+
 static int init_parts(struct rp_node *node)
 {
     const struct rp_alloc *alloc = node->ports.alloc;
     struct rp_peer_events peer_events = {.context = node, .changed = node_peer_changed};
-    int error =
-        rp_auth_new(node->traits, rp_view_text(node->config.shared_secret), alloc, &node->auth);
+    int error = make_auth(node);
     if (error == 0) {
         error = rp_nonce_cache_new(node->traits, alloc, RP_NONCE_COUNT_MAX, &node->nonces);
     }
@@ -307,7 +328,8 @@ int rp_node_new(const struct rp_node_options *options, struct rp_node **node_out
 {
     note_out[0] = '\0';
     enum rp_config_judgement judgement =
-        rp_config_judge(options->config, options->has_clustering_license, note_out);
+        rp_config_judge(options->config, rp_release_traits(options->release),
+                        options->has_clustering_license, note_out);
     if (judgement == RP_CONFIG_FATAL) {
         return RP_ERR_INVALID;
     }

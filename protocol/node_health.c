@@ -67,8 +67,8 @@ static int encode_heartbeat(struct rp_node *node, struct rp_view *frame_out)
         if (error != 0) {
             return error;
         }
-        message.as.heartbeat.auth_nonce = rp_view_make(nonce, RP_NONCE_HEX);
-        message.as.heartbeat.auth_hmac = rp_view_make(mac, RP_SHA256_HEX);
+        message.as.heartbeat.auth_nonce = node_mac_view(node, nonce, RP_NONCE_HEX);
+        message.as.heartbeat.auth_hmac = node_mac_view(node, mac, RP_SHA256_HEX);
     }
     return node_encode(node, &message, frame_out);
 }

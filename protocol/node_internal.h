@@ -233,7 +233,9 @@ void node_log(struct rp_node *node, enum rp_log_level level, const char *text);
  * `kind_text` is constant. */
 bool node_authenticate(struct rp_node *node, const struct rp_auth_tuple *tuple, struct rp_view mac);
 
-/* A fresh nonce, the time, and the MAC of a message of the join family. Errors: as rp_auth_sign. */
+/* A fresh nonce, the time, and the MAC of a message of the join family; without a secret none of
+ * them, and node_mac_view gives the message empty texts. Errors: as rp_auth_sign. */
+struct rp_view node_mac_view(const struct rp_node *node, const char *text, size_t length_bytes);
 RP_MUST_USE int node_sign(struct rp_node *node, enum rp_auth_kind kind, char nonce[RP_NONCE_HEX],
                           int64_t *timestamp, char mac[RP_SHA256_HEX]);
 /* Encodes into node->frame and lends the bytes. Errors: as rp_message_encode. */

@@ -193,15 +193,8 @@ static int encode_request(struct rp_node *node, struct rp_view *frame_out)
     char nonce[RP_NONCE_HEX];
     char mac[RP_SHA256_HEX];
     struct rp_node_record own = own_record(node);
-    struct rp_auth_tuple tuple = {
-        .kind = RP_AUTH_JOIN,
-        .nonce = rp_view_make(nonce, RP_NONCE_HEX),
-        .node_id = own.id,
-        .cluster = own.cluster_name,
-        .timestamp = own.joined_unix_s,
-    };
-    node_nonce(node, nonce);
-    int error = rp_auth_sign(node->auth, &tuple, mac);
+    int64_t timestamp = 0;
+    int error = node_sign(node, RP_AUTH_JOIN, nonce, &timestamp, mac);
     if (error != 0) {
         return error;
     }
@@ -214,9 +207,9 @@ static int encode_request(struct rp_node *node, struct rp_view *frame_out)
         .raft_addr = own.raft_address,
         .coord_addr = own.address,
         .version = own.version,
-        .auth_nonce = tuple.nonce,
-        .auth_timestamp = tuple.timestamp,
-        .auth_hmac = rp_view_make(mac, RP_SHA256_HEX),
+        .auth_nonce = node_mac_view(node, nonce, RP_NONCE_HEX),
+        .auth_timestamp = timestamp,
+        .auth_hmac = node_mac_view(node, mac, RP_SHA256_HEX),
         .raft_id = own.raft_id,
         .is_bound_fetch = own.is_bound_fetch,
     };

@@ -29,8 +29,8 @@ static void send_leave(struct rp_node *node, const struct rp_peer *peer)
     if (node_sign(node, RP_AUTH_LEAVE, nonce, &leave->auth_timestamp, mac) != 0) {
         return;
     }
-    leave->auth_nonce = rp_view_make(nonce, RP_NONCE_HEX);
-    leave->auth_hmac = rp_view_make(mac, RP_SHA256_HEX);
+    leave->auth_nonce = node_mac_view(node, nonce, RP_NONCE_HEX);
+    leave->auth_hmac = node_mac_view(node, mac, RP_SHA256_HEX);
     struct node_exchange_spec spec = {
         .address = peer->address,
         .dial_timeout_ns = RP_LEAVE_TIMEOUT_NS,

@@ -33,8 +33,12 @@ static void start_pulling(struct rp_node *node)
     node_reconcile_start(node);
 }
 
+/* behaviour.md 14: no address, no listener. */
 static int listen(struct rp_node *node)
 {
+    if (node->config.coordinator_addr[0] == '\0') {
+        return 0;
+    }
     return node->ports.net.listen(node->ports.net.state);
 }
 

@@ -210,8 +210,12 @@ void node_ready_check(struct rp_node *node)
     }
 }
 
+/* behaviour.md 11: where nothing is pulled, nothing is waited for. */
 bool rp_node_is_ready(const struct rp_node *node)
 {
+    if (node->phase == NODE_STANDALONE) {
+        return true;
+    }
     return node->phase == NODE_RUNNING && rp_readiness_is_ready(node->readiness);
 }
 

@@ -1,3 +1,5 @@
+#include <stdio.h>
+
 #include "protocol/raft/bridge.h"
 #include "sim/world_internal.h"
 
@@ -386,6 +388,7 @@ static void end_life(struct sim_pod *pod, bool is_kill, bool is_host)
 
 static void fail_boot(struct sim_pod *pod, const char *note)
 {
+    (void)snprintf(pod->boot_note, sizeof pod->boot_note, "%s", note);
     sim_world_log(pod->world, sim_pod_id(pod), note);
     pod->state = SIM_POD_BOOTING;
     end_life(pod, true, false);
@@ -428,6 +431,7 @@ static void boot(void *context, uint64_t argument)
     pod->life += 1;
     pod->life_release = pod->release;
     pod->life_began_ns = sim_event_queue_now(world->queue);
+    pod->boot_note[0] = '\0';
     pod->event_count = 0;
     pod->frozen_ns = 0;
     pod->state = SIM_POD_BOOTING;

@@ -80,6 +80,17 @@ static void boot_all(struct sim_world *world)
     }
 }
 
+static void say_not_ready(const struct sim_pod *pod, char note_out[160])
+{
+    if (pod->boot_note[0] != '\0') {
+        (void)snprintf(note_out, 160, "%.40s did not start: %.100s", pod->id, pod->boot_note);
+    } else {
+        (void)snprintf(note_out, 160,
+                       "%.60s was not ready when set-up ended; see cluster.config and network",
+                       pod->id);
+    }
+}
+
 static int set_up(struct sim_world *world, char note_out[160])
 {
     const struct sim_cluster_spec *cluster = &world->spec.cluster;
@@ -102,9 +113,7 @@ static int set_up(struct sim_world *world, char note_out[160])
         world->pods[index]->is_bootstrap = false;
         if (!sim_pod_is_ready(world->pods[index]) &&
             !sim_world_is_outside(world, world->pods[index])) {
-            (void)snprintf(note_out, 160,
-                           "%.60s was not ready when set-up ended; see cluster.config and network",
-                           world->pods[index]->id);
+            say_not_ready(world->pods[index], note_out);
             return RP_ERR_TIMEOUT;
         }
     }

@@ -252,16 +252,24 @@ static const struct {
     const char *secret;
     bool is_replicating, is_tls;
     enum rp_config_judgement judgement;
+    enum rp_release release;
 } STARTS[] = {
-    {"off", false, true, "s", true, false, RP_CONFIG_STANDALONE},
-    {"off, no secret", false, true, "", true, false, RP_CONFIG_STANDALONE},
-    {"no license", true, false, "s", true, false, RP_CONFIG_STANDALONE},
-    {"no license, no secret", true, false, "", true, false, RP_CONFIG_STANDALONE},
-    {"no secret", true, true, "", true, false, RP_CONFIG_FATAL},
-    {"no secret, no replication", true, true, "", false, false, RP_CONFIG_FATAL},
-    {"blank secret", true, true, " \t\r\n\v\f", true, false, RP_CONFIG_FATAL},
-    {"TLS without files", true, true, "s", true, true, RP_CONFIG_FATAL},
-    {"all well", true, true, " s ", true, false, RP_CONFIG_RUN},
+    {"off", false, true, "s", true, false, RP_CONFIG_STANDALONE, RP_RELEASE_CURRENT},
+    {"off, no secret", false, true, "", true, false, RP_CONFIG_STANDALONE, RP_RELEASE_CURRENT},
+    {"no license", true, false, "s", true, false, RP_CONFIG_STANDALONE, RP_RELEASE_CURRENT},
+    {"no license, no secret", true, false, "", true, false, RP_CONFIG_STANDALONE,
+     RP_RELEASE_CURRENT},
+    {"no secret", true, true, "", true, false, RP_CONFIG_FATAL, RP_RELEASE_CURRENT},
+    {"no secret, no replication", true, true, "", false, false, RP_CONFIG_FATAL,
+     RP_RELEASE_CURRENT},
+    {"blank secret", true, true, " \t\r\n\v\f", true, false, RP_CONFIG_FATAL, RP_RELEASE_CURRENT},
+    {"TLS without files", true, true, "s", true, true, RP_CONFIG_FATAL, RP_RELEASE_CURRENT},
+    {"all well", true, true, " s ", true, false, RP_CONFIG_RUN, RP_RELEASE_CURRENT},
+    {"phase2, no secret", true, true, "", true, false, RP_CONFIG_FATAL, RP_RELEASE_PHASE2},
+    {"phase2, nothing pulled", true, true, "", false, false, RP_CONFIG_RUN, RP_RELEASE_PHASE2},
+    {"phase3, no secret", true, true, "", true, false, RP_CONFIG_FATAL, RP_RELEASE_PHASE3},
+    {"phase3, nothing pulled", true, true, "", false, false, RP_CONFIG_RUN, RP_RELEASE_PHASE3},
+    {"arc, nothing pulled", true, true, "", false, false, RP_CONFIG_FATAL, RP_RELEASE_ARC},
 };
 
 /* Startup and Gating (S), config-empty-secret, config-license-bypass: license, then secret. */
@@ -271,7 +279,8 @@ START_TEST(start_is_judged_license_first)
     config.is_replication_enabled = STARTS[_i].is_replicating;
     config.is_tls_enabled = STARTS[_i].is_tls;
     ck_assert_int_eq(set("shared_secret", STARTS[_i].secret), 0);
-    ck_assert_msg(rp_config_judge(&config, STARTS[_i].has_license, note) == STARTS[_i].judgement,
+    ck_assert_msg(rp_config_judge(&config, rp_release_traits(STARTS[_i].release),
+                                  STARTS[_i].has_license, note) == STARTS[_i].judgement,
                   "%s", STARTS[_i].name);
     ck_assert((note[0] == '\0') == (STARTS[_i].judgement == RP_CONFIG_RUN));
 }

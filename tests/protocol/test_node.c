@@ -2,8 +2,11 @@
 #include "protocol/node.h"
 
 #include <check.h>
+#include <stdio.h>
 
+#include "protocol/command.h"
 #include "protocol/error.h"
+#include "protocol/node_internal.h"
 #include "tests/lib/test_alloc.h"
 
 #define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]))
@@ -34,7 +37,46 @@ struct bench {
     bool is_leader, is_listening, is_consensus_running, is_detached;
     int listen_error, start_error;
     size_t stopped_count;
+    enum rp_release release;
+    char order[256];       /* what was begun, in order */
+    bool applies_at_start; /* consensus restores one entry from within its start */
 };
+
+static void note(struct bench *bench, const char *word)
+{
+    size_t used = strlen(bench->order);
+    (void)snprintf(bench->order + used, sizeof bench->order - used, "%s%s", used == 0 ? "" : " ",
+                   word);
+}
+
+static void apply_register(struct bench *bench, uint64_t index, const char *path)
+{
+    struct rp_buffer command;
+    struct rp_file_record record = {
+        .path = rp_view_text(path),
+        .sha256 = rp_view_text("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+        .size_bytes = 10,
+        .origin_node_id = rp_view_text("writer-1"),
+        .tier = rp_view_text("hot"),
+        .created_at = {.unix_s = 1775923200},
+    };
+    rp_buffer_init(&command, &bench->memory.alloc, 4096);
+    ck_assert_int_eq(rp_command_encode_register(&command, RP_CMD_REGISTER_FILE, &record), 0);
+    const struct rp_consensus_events *events = rp_node_consensus_events(bench->node);
+    ck_assert_int_eq(events->apply(events->context, index, 1, rp_buffer_view(&command)), 0);
+    rp_buffer_clear(&command);
+}
+
+static void apply_delete(struct bench *bench, uint64_t index, const char *path)
+{
+    struct rp_buffer command;
+    rp_buffer_init(&command, &bench->memory.alloc, 4096);
+    ck_assert_int_eq(
+        rp_command_encode_delete(&command, rp_view_text(path), rp_view_text("retention")), 0);
+    const struct rp_consensus_events *events = rp_node_consensus_events(bench->node);
+    ck_assert_int_eq(events->apply(events->context, index, 1, rp_buffer_view(&command)), 0);
+    rp_buffer_clear(&command);
+}
 
 static struct bench *bench_of(void *state)
 {
@@ -88,12 +130,14 @@ static void fill(void *state, enum rp_random_purpose purpose, uint8_t *bytes, si
 static int net_listen(void *state)
 {
     struct bench *bench = bench_of(state);
+    note(bench, "listen");
     bench->is_listening = bench->listen_error == 0;
     return bench->listen_error;
 }
 
 static void net_listen_stop(void *state)
 {
+    note(bench_of(state), "listener-closes");
     bench_of(state)->is_listening = false;
 }
 
@@ -193,6 +237,10 @@ static int consensus_start(void *state, bool is_bootstrap)
 {
     struct bench *bench = bench_of(state);
     (void)is_bootstrap;
+    note(bench, "consensus");
+    if (bench->applies_at_start) {
+        apply_register(bench, 1, "db/cpu/a.parquet");
+    }
     bench->is_consensus_running = bench->start_error == 0;
     return bench->start_error;
 }
@@ -261,11 +309,13 @@ static void consensus_transfer(void *state, struct rp_consensus_request *request
                                rp_time_ns deadline_ns)
 {
     (void)deadline_ns;
+    note(bench_of(state), "transfer");
     bench_of(state)->transfer = request;
 }
 
 static void consensus_stop(void *state, struct rp_consensus_request *request)
 {
+    note(bench_of(state), "consensus-closes");
     bench_of(state)->closing = request;
 }
 
@@ -321,6 +371,7 @@ static void set_text(struct bench *bench, char **text, const char *value)
 static void bench_begin(struct bench *bench, const char *secret)
 {
     memset(bench, 0, sizeof *bench);
+    bench->release = RP_RELEASE_CURRENT;
     test_alloc_init(&bench->memory);
     ck_assert_int_eq(rp_config_init(&bench->config, &bench->memory.alloc), 0);
     bench->config.is_enabled = true;
@@ -350,7 +401,7 @@ static int bear(struct bench *bench, bool has_license, char note[160])
         .config = &bench->config,
         .ports = &bench->ports,
         .pool = bench->pool,
-        .release = RP_RELEASE_CURRENT,
+        .release = bench->release,
         .has_clustering_license = has_license,
     };
     return rp_node_new(&options, &bench->node, note);
@@ -600,6 +651,154 @@ START_TEST(life_ends_cleanly_at_any_moment)
 }
 END_TEST
 
+/* ---- Releases --------------------------------------------------------------------------------------------- */
+
+static const struct {
+    enum rp_release release;
+    const char *order;
+} starts[] = {
+    {RP_RELEASE_PHASE2, "consensus listen"},
+    {RP_RELEASE_ARC, "consensus listen"},
+    {RP_RELEASE_CURRENT, "listen consensus"},
+};
+
+/* behaviour.md 13.3: the reference opens its listener when consensus and the walk are under way. */
+START_TEST(listener_opens_where_the_release_has_it)
+{
+    struct bench bench;
+    char note_text[160];
+    bench_begin(&bench, "secret");
+    bench.release = starts[_i].release;
+    ck_assert_int_eq(bear(&bench, true, note_text), 0);
+    ck_assert_int_eq(rp_node_start(bench.node), 0);
+    ck_assert_str_eq(bench.order, starts[_i].order);
+    bench_end(&bench);
+}
+END_TEST
+
+/* behaviour.md 14: without an address there is no listener, in any release. */
+START_TEST(no_address_means_no_listener)
+{
+    struct bench bench;
+    char note_text[160];
+    bench_begin(&bench, "secret");
+    bench.release = starts[_i].release;
+    set_text(&bench, &bench.config.coordinator_addr, "");
+    ck_assert_int_eq(bear(&bench, true, note_text), 0);
+    ck_assert_int_eq(rp_node_start(bench.node), 0);
+    ck_assert(!bench.is_listening && bench.is_consensus_running);
+    bench_end(&bench);
+}
+END_TEST
+
+/* behaviour.md 10.1: what is applied while consensus starts reaches no callback of the reference. */
+START_TEST(start_of_consensus_is_heard_by_current_only)
+{
+    static const enum rp_release releases[] = {RP_RELEASE_PHASE3, RP_RELEASE_ARC,
+                                               RP_RELEASE_CURRENT};
+    struct bench bench;
+    char note_text[160];
+    bench_begin(&bench, "secret");
+    bench.release = releases[_i];
+    bench.config.is_replication_enabled = true;
+    bench.config.is_replication_catchup_enabled = false;
+    bench.applies_at_start = true;
+    ck_assert_int_eq(bear(&bench, true, note_text), 0);
+    ck_assert_int_eq(rp_node_start(bench.node), 0);
+    struct rp_node_inspection inspection;
+    rp_node_inspect(bench.node, &inspection);
+    ck_assert_uint_eq(inspection.puller.enqueued, releases[_i] == RP_RELEASE_CURRENT);
+    ck_assert_uint_eq(rp_manifest_file_count(inspection.manifest), 1);
+    bench_end(&bench);
+}
+END_TEST
+
+#define PAGE_FILES 2500
+
+static void page_path(char path[32], unsigned row)
+{
+    (void)snprintf(path, 32, "db/cpu/%05u.parquet", row);
+}
+
+/* Pages as the walk of a release sees them when the second thousand goes after the first page. */
+static const struct {
+    enum rp_release release;
+    size_t counts[4]; /* of the pages, until the last */
+    size_t page_count;
+} walks[] = {
+    {RP_RELEASE_PHASE3, {1000, 1000, 500, 0}, 3}, /* a copy: what is gone is walked all the same */
+    {RP_RELEASE_ARC, {1000, 0, 0, 0}, 2},         /* an empty page passes for the end */
+    {RP_RELEASE_CURRENT, {1000, 500, 0, 0}, 2},
+};
+
+/* behaviour.md 10.2 */
+START_TEST(walk_pages_are_the_releases)
+{
+    struct bench bench;
+    char note_text[160];
+    char path[32];
+    bench_begin(&bench, "secret");
+    bench.release = walks[_i].release;
+    ck_assert_int_eq(bear(&bench, true, note_text), 0);
+    for (unsigned row = 0; row < PAGE_FILES; row += 1) {
+        page_path(path, row);
+        apply_register(&bench, row + 1, path);
+    }
+    struct rp_view cursor = rp_view_make(NULL, 0);
+    char last[32] = "";
+    for (size_t number = 0; number < walks[_i].page_count; number += 1) {
+        struct node_page page;
+        ck_assert_int_eq(node_page_next(bench.node, cursor, &page), 0);
+        ck_assert_uint_eq(page.count, walks[_i].counts[number]);
+        ck_assert_int_eq(page.is_last, number + 1 == walks[_i].page_count);
+        for (size_t row = 0; row < page.count; row += 1) {
+            struct rp_view name = bench.node->page[row]->path;
+            memcpy(last, name.bytes, name.length_bytes);
+            last[name.length_bytes] = '\0';
+            rp_file_entry_release(bench.node->page[row]);
+        }
+        cursor = rp_view_text(last);
+        for (unsigned row = 1000; number == 0 && row < 2000; row += 1) {
+            page_path(path, row);
+            apply_delete(&bench, PAGE_FILES + row, path);
+        }
+    }
+    bench_end(&bench);
+}
+END_TEST
+
+/* behaviour.md 13.4: consensus closes before the listener, and nobody is handed the leadership. */
+START_TEST(old_stop_closes_its_listener_last)
+{
+    static const struct {
+        enum rp_release release;
+        const char *order;
+    } stops[] = {
+        {RP_RELEASE_PHASE2, "consensus listen consensus-closes listener-closes"},
+        {RP_RELEASE_ARC, "consensus listen consensus-closes listener-closes"},
+        {RP_RELEASE_CURRENT, "listen consensus listener-closes transfer consensus-closes"},
+    };
+    struct bench bench;
+    char note_text[160];
+    bench_begin(&bench, "secret");
+    bench.is_leader = true;
+    bench.release = stops[_i].release;
+    ck_assert_int_eq(bear(&bench, true, note_text), 0);
+    ck_assert_int_eq(rp_node_start(bench.node), 0);
+    ck_assert_int_eq(rp_node_stop(bench.node, on_stopped, &bench), 0);
+    if (stops[_i].release == RP_RELEASE_CURRENT) {
+        await_call(&bench, &bench.transfer);
+        end_call(&bench.transfer, 0);
+    }
+    await_call(&bench, &bench.closing);
+    end_call(&bench.closing, 0);
+    fire_many(&bench, 20);
+    ck_assert_uint_eq(bench.stopped_count, 1);
+    ck_assert_str_eq(bench.order, stops[_i].order);
+    bench_end(&bench);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("protocol.node");
@@ -614,6 +813,13 @@ int main(void)
     tcase_add_test(tcase, late_transfer_is_not_the_end_of_consensus);
     tcase_add_loop_test(tcase, life_ends_cleanly_at_any_moment, 0, 4);
     suite_add_tcase(suite, tcase);
+    TCase *releases = tcase_create("releases");
+    tcase_add_loop_test(releases, listener_opens_where_the_release_has_it, 0, ROWS(starts));
+    tcase_add_loop_test(releases, no_address_means_no_listener, 0, ROWS(starts));
+    tcase_add_loop_test(releases, start_of_consensus_is_heard_by_current_only, 0, 3);
+    tcase_add_loop_test(releases, walk_pages_are_the_releases, 0, ROWS(walks));
+    tcase_add_loop_test(releases, old_stop_closes_its_listener_last, 0, 3);
+    suite_add_tcase(suite, releases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

@@ -34,6 +34,14 @@ static const struct story_row rows[] = {
     /* behaviour.md 7.9, 13.4: a stop waits for every worker, and no transfer hears of it. */
     {"stop_pulling", "release=arc", "stops-in-time", true},
     {"stop_pulling", "release=current", "stops-in-time", false},
+    /* wire.md 6: the deadline is lost with the ack, and a worker hangs until the connection dies. */
+    {"stalled_body", "release=phase3", "every-wait-bounded", true},
+    {"stalled_body", "release=arc", "every-wait-bounded", true},
+    {"stalled_body", "release=current", "every-wait-bounded", false},
+    /* wire.md 5.3: a replayed goodbye takes a living node out of the cluster. */
+    {"old_goodbye", "release=phase3", "scenario-check", true},
+    {"old_goodbye", "release=arc", "scenario-check", true},
+    {"old_goodbye", "release=current", "scenario-check", false},
 };
 
 static void run_row(const struct story_row *row, struct script_outcome *outcome)
