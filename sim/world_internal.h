@@ -36,7 +36,7 @@ struct sim_pod {
     char *id, *role, *zone; /* owned */
     enum sim_pod_state state;
     bool is_gone;
-    char boot_note[160]; /* why its last boot failed; "" else */
+    char boot_note[160];          /* why its last boot failed; "" else */
     enum rp_release release;      /* of the next life */
     enum rp_release life_release; /* of the present or last one */
     struct rp_config config;      /* owned: of the next life */
