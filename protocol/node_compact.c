@@ -1,5 +1,4 @@
-#include "protocol/compaction.h"
-#include "protocol/node_internal.h"
+#include "protocol/node_compact_inner.h"
 #include "protocol/path.h"
 
 /* Compaction on this node: output, completion file, and the watcher's ports (behaviour.md 12.2).
@@ -8,28 +7,6 @@
  *        [-> remove the sources here -> note "sources_deleted"]  -> the watcher goes on
  *
  * In brackets: trait RP_COMPACTION_WATCHED. Ours leaves its copies to the log, like everybody. */
-
-#define RETRY_NS RP_NS_PER_S
-
-struct node_compaction {
-    struct rp_node *node;
-    struct rp_compaction_watcher *watcher;
-    struct rp_timer look_timer;
-    rp_time_ns began_ns;   /* looks are whole intervals from here */
-    struct node_job *jobs; /* being worked on, or awaited by their caller */
-    size_t removal_count, proposal_count;
-
-    /* The scan at start. */
-    struct node_call scan_call;
-    struct rp_timer scan_timer;
-    struct rp_buffer scan_cursor; /* name of the file last begun */
-    struct rp_buffer scan_text;
-    rp_store_handle scan_reader;
-    bool is_scanning;
-
-    bool is_stopping;
-    rp_time_ns stop_deadline_ns;
-};
 
 /* One compaction that somebody waits for. */
 struct node_job {
@@ -51,12 +28,6 @@ struct node_job {
 };
 
 static void note_state(struct node_job *job, enum rp_completion_state state);
-static void arm_look(struct node_compaction *compaction);
-
-static bool is_ended(const struct rp_node *node)
-{
-    return node->is_dead || (node->phase != NODE_RUNNING && node->phase != NODE_STOPPING);
-}
 
 /* ---- The end of a job, for its caller ---------------------------------------------------------- */
 
@@ -164,7 +135,7 @@ static void store_output(struct node_job *job)
 static void wait_for_watcher(struct node_job *job)
 {
     job->is_waiting = true;
-    arm_look(job->compaction);
+    node_compact_arm_look(job->compaction);
 }
 
 static void remove_source(struct node_job *job);
@@ -175,7 +146,7 @@ static void go_on(struct node_job *job)
     case RP_COMPLETION_WRITING_OUTPUT: store_output(job); break;
     case RP_COMPLETION_OUTPUT_WRITTEN:
         if (rp_compaction_removes_sources(job->compaction->watcher)) {
-            arm_look(job->compaction);
+            node_compact_arm_look(job->compaction);
             remove_source(job);
         } else {
             wait_for_watcher(job);
@@ -189,12 +160,12 @@ static void go_on(struct node_job *job)
 static void note_failed(struct node_job *job, int error)
 {
     struct rp_node *node = job->compaction->node;
-    if (is_ended(node) || job->compaction->is_stopping) {
+    if (node_compact_is_ended(node) || job->compaction->is_stopping) {
         finish(job, RP_ERR_STOPPED);
     } else if (job->state == RP_COMPLETION_WRITING_OUTPUT) {
         finish(job, error);
     } else {
-        node_arm_after(node, &job->retry_timer, RETRY_NS);
+        node_arm_after(node, &job->retry_timer, COMPACT_RETRY_NS);
     }
 }
 
@@ -202,7 +173,7 @@ static void on_noted(void *owner, int error)
 {
     struct node_job *job = owner;
     job->writer = 0;
-    if (error != 0 || is_ended(job->compaction->node)) {
+    if (error != 0 || node_compact_is_ended(job->compaction->node)) {
         note_failed(job, error);
         return;
     }
@@ -226,7 +197,7 @@ static void on_note_written(void *owner, int error)
     struct rp_node *node = job->compaction->node;
     const struct rp_store_port *store = &node->ports.store;
     rp_store_handle writer = job->writer;
-    if (is_ended(node)) {
+    if (node_compact_is_ended(node)) {
         finish(job, RP_ERR_STOPPED);
         return;
     }
@@ -250,7 +221,7 @@ static void on_note_staged(void *owner, int error)
     struct node_job *job = owner;
     struct rp_node *node = job->compaction->node;
     const struct rp_store_port *store = &node->ports.store;
-    if (error != 0 || is_ended(node)) {
+    if (error != 0 || node_compact_is_ended(node)) {
         note_failed(job, error);
         return;
     }
@@ -292,13 +263,13 @@ static void on_output(struct rp_flush_request *request, int error)
 {
     struct node_job *job = request->context;
     job->is_storing = false;
-    if (error == 0 && !is_ended(job->compaction->node)) {
+    if (error == 0 && !node_compact_is_ended(job->compaction->node)) {
         note_state(job, RP_COMPLETION_OUTPUT_WRITTEN);
         return;
     }
-    if (!is_ended(job->compaction->node)) {
+    if (!node_compact_is_ended(job->compaction->node)) {
         rp_compaction_give_up(job->compaction->watcher, job->request->job_id);
-        arm_look(job->compaction);
+        node_compact_arm_look(job->compaction);
     }
     finish(job, error != 0 ? error : RP_ERR_STOPPED);
 }
@@ -308,7 +279,7 @@ static void on_source_removed(void *owner, int error)
 {
     struct node_job *job = owner;
     (void)error; /* what stays is removed with everybody's when the log says so */
-    if (is_ended(job->compaction->node)) {
+    if (node_compact_is_ended(job->compaction->node)) {
         finish(job, RP_ERR_STOPPED);
         return;
     }
@@ -409,7 +380,7 @@ static void on_discarded(void *owner, int error)
 {
     struct removal *removal = owner;
     (void)error; /* a next life's output of that name begins by truncating it */
-    if (is_ended(removal->compaction->node)) {
+    if (node_compact_is_ended(removal->compaction->node)) {
         on_removed(removal, RP_ERR_STOPPED);
     } else {
         remove_visible(removal);
@@ -420,7 +391,7 @@ static void on_opened_to_discard(void *owner, int error)
 {
     struct removal *removal = owner;
     const struct rp_store_port *store = &removal->compaction->node->ports.store;
-    if (error != 0 || is_ended(removal->compaction->node)) {
+    if (error != 0 || node_compact_is_ended(removal->compaction->node)) {
         on_discarded(removal, error);
         return;
     }
@@ -512,151 +483,27 @@ static void on_look(void *context)
 {
     struct node_compaction *compaction = context;
     struct rp_node *node = compaction->node;
-    if (is_ended(node)) {
+    if (node_compact_is_ended(node)) {
         return;
     }
     rp_compaction_look(compaction->watcher, node_now(node), node->manifest,
                        is_manifest_current(node));
     pump(compaction);
-    arm_look(compaction);
+    node_compact_arm_look(compaction);
     node_stop_advance(node);
 }
 
 /* Once a second, but only while there is anything to look at. */
-static void arm_look(struct node_compaction *compaction)
+void node_compact_arm_look(struct node_compaction *compaction)
 {
     struct rp_node *node = compaction->node;
-    if (rp_timer_is_armed(&compaction->look_timer) || is_ended(node) ||
+    if (rp_timer_is_armed(&compaction->look_timer) || node_compact_is_ended(node) ||
         rp_compaction_job_count(compaction->watcher) == 0) {
         return;
     }
     rp_time_ns passed_ns = node_now(node) - compaction->began_ns;
     rp_time_ns next_ns = (passed_ns / RP_COMPACTION_LOOK_NS + 1) * RP_COMPACTION_LOOK_NS;
     node_arm_at(node, &compaction->look_timer, compaction->began_ns + next_ns);
-}
-
-/* ---- The scan at start ----------------------------------------------------------------------------- */
-
-static void scan_next(struct node_compaction *compaction);
-
-static void end_scan(struct node_compaction *compaction)
-{
-    compaction->is_scanning = false;
-    rp_buffer_clear(&compaction->scan_text);
-    arm_look(compaction);
-}
-
-static void scan_failed(struct node_compaction *compaction)
-{
-    struct rp_node *node = compaction->node;
-    if (is_ended(node) || compaction->is_stopping) {
-        compaction->is_scanning = false;
-        return;
-    }
-    rp_buffer_reset(&compaction->scan_cursor);
-    node_arm_after(node, &compaction->scan_timer, RETRY_NS);
-}
-
-static void close_scanned(struct node_compaction *compaction)
-{
-    node_read_close(compaction->node, compaction->scan_reader);
-    compaction->scan_reader = 0;
-}
-
-/* Hostile or damaged contents are told of once a life and stay for whoever cares. */
-static void take_scanned(struct node_compaction *compaction)
-{
-    int error =
-        rp_compaction_put(compaction->watcher, rp_buffer_view(&compaction->scan_text), true);
-    if (error != 0) {
-        node_log(compaction->node, RP_LOG_WARN, "a completion file makes no sense and is left");
-    }
-}
-
-static void read_scanned(struct node_compaction *compaction);
-
-static void on_scan_read(void *owner, int error)
-{
-    struct node_compaction *compaction = owner;
-    struct rp_chunk chunk = compaction->scan_call.request.chunk;
-    if (error != 0 || is_ended(compaction->node)) {
-        close_scanned(compaction);
-        scan_failed(compaction);
-        return;
-    }
-    bool is_large =
-        compaction->scan_text.length_bytes + chunk.length_bytes > RP_COMPLETION_BYTES_MAX;
-    if (chunk.length_bytes != 0 && !is_large) {
-        error = rp_buffer_append(&compaction->scan_text, rp_chunk_view(chunk));
-        if (error == 0) {
-            read_scanned(compaction);
-            return;
-        }
-    }
-    close_scanned(compaction);
-    if (!is_large && error == 0) {
-        take_scanned(compaction);
-    }
-    scan_next(compaction);
-}
-
-static void read_scanned(struct node_compaction *compaction)
-{
-    const struct rp_store_port *store = &compaction->node->ports.store;
-    store->read(store->state, node_call_begin(&compaction->scan_call, on_scan_read),
-                compaction->scan_reader, compaction->scan_text.length_bytes, RP_BODY_CHUNK_BYTES);
-}
-
-static void on_scan_opened(void *owner, int error)
-{
-    struct node_compaction *compaction = owner;
-    if (error == 0) {
-        compaction->scan_reader = compaction->scan_call.request.handle;
-    }
-    if (error != 0 || is_ended(compaction->node)) {
-        close_scanned(compaction);
-        scan_failed(compaction);
-        return;
-    }
-    rp_buffer_reset(&compaction->scan_text);
-    read_scanned(compaction);
-}
-
-static void on_scan_listed(void *owner, int error)
-{
-    struct node_compaction *compaction = owner;
-    const struct rp_store_port *store = &compaction->node->ports.store;
-    struct rp_view job_id;
-    if (error != 0 || is_ended(compaction->node)) {
-        scan_failed(compaction);
-        return;
-    }
-    if (compaction->scan_call.request.item_count == 0) {
-        end_scan(compaction);
-        return;
-    }
-    struct rp_view path = compaction->scan_call.request.items[0].path;
-    rp_buffer_reset(&compaction->scan_cursor);
-    if (rp_buffer_append(&compaction->scan_cursor, path) != 0) {
-        scan_failed(compaction);
-    } else if (rp_completion_parse_name(path, &job_id)) {
-        store->read_open(store->state, node_call_begin(&compaction->scan_call, on_scan_opened),
-                         rp_buffer_view(&compaction->scan_cursor));
-    } else {
-        scan_next(compaction);
-    }
-}
-
-static void scan_next(struct node_compaction *compaction)
-{
-    const struct rp_store_port *store = &compaction->node->ports.store;
-    store->list(store->state, node_call_begin(&compaction->scan_call, on_scan_listed),
-                rp_view_text(RP_COMPLETION_PREFIX), rp_buffer_view(&compaction->scan_cursor), 1);
-}
-
-static void on_scan_timer(void *context)
-{
-    scan_next(context);
 }
 
 /* ---- Calls from the node's other parts --------------------------------------------------------------- */
@@ -677,8 +524,7 @@ void node_compact_start(struct rp_node *node)
     bool is_reader = rp_view_equal(rp_view_text(node->config.role), rp_view_text("reader"));
     compaction->began_ns = node_now(node);
     if (has_watcher(node) && !is_reader) {
-        compaction->is_scanning = true;
-        node_arm_after(node, &compaction->scan_timer, 0);
+        node_compact_scan_begin(compaction);
     }
 }
 
@@ -808,8 +654,7 @@ int node_compact_init(struct rp_node *node)
     node->compaction = compaction;
     compaction->node = node;
     node_timer_init(&compaction->look_timer, on_look, compaction);
-    node_timer_init(&compaction->scan_timer, on_scan_timer, compaction);
-    node_call_init(&compaction->scan_call, node, on_scan_listed, compaction);
+    node_compact_scan_init(compaction);
     rp_buffer_init(&compaction->scan_cursor, node->ports.alloc, RP_FRAME_LENGTH_MAX);
     rp_buffer_init(&compaction->scan_text, node->ports.alloc, RP_COMPLETION_BYTES_MAX);
     int error =
