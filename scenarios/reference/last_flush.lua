@@ -11,9 +11,11 @@ return {
 
   run = function(c)
     local writer = c:node("writer-1")
-    c:go(function()
-      pcall(function() writer:flush{ files = c.params.files, bytes = "1MiB", every = "5ms" } end)
-    end)
+    for _ = 1, 4 do
+      c:go(function()
+        pcall(function() writer:flush{ files = c.params.files, bytes = "512KiB", every = "5ms" } end)
+      end)
+    end
     c:sleep("200ms")
     writer:stop{}
     writer:start{}
