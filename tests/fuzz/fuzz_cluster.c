@@ -211,13 +211,33 @@ static void happen(struct story *story)
     }
 }
 
+/* Nobody whom the story stopped stays away: the checks at rest leave down what is down, and beside a
+ * lost volume a second vote that never comes back is a quorum that nothing can restore. A node that
+ * is stopping cannot be started yet. */
+static void finish(void *context, uint64_t argument)
+{
+    struct story *story = context;
+    (void)argument;
+    bool is_stopping = false;
+    for (size_t i = 0; i < NODE_COUNT; i++) {
+        struct sim_pod *pod = sim_world_pod(story->world, rp_view_text(NODES[i]));
+        is_stopping |= sim_pod_state(pod) == SIM_POD_STOPPING;
+    }
+    if (is_stopping) {
+        rp_time_ns again_ns = sim_world_now(story->world) + 100 * RP_NS_PER_MS;
+        (void)sim_world_at(story->world, again_ns, finish, story, 0);
+        return;
+    }
+    start_all(story);
+    sim_world_story_done(story->world);
+}
+
 static void step(void *context, uint64_t argument)
 {
     struct story *story = context;
     (void)argument;
     if (story->step_count == HAPPENING_MAX || fuzz_left(story->input) == 0) {
-        start_all(story);
-        sim_world_story_done(story->world);
+        finish(story, 0);
         return;
     }
     story->step_count += 1;
