@@ -1,6 +1,7 @@
 #include "protocol/forward_client.h"
 
 #include "protocol/error.h"
+#include "protocol/forward_server.h"
 #include "protocol/frame.h"
 #include "protocol/limits.h"
 #include "protocol/panic.h"
@@ -16,6 +17,7 @@ struct request {
     bool is_stamped;
     int error;
     enum rp_forward_code code;
+    const char *text; /* constant */
     size_t length_bytes;
     uint8_t command[];
 };
@@ -74,6 +76,29 @@ static enum rp_forward_code parse_code(struct rp_view text)
     return RP_FORWARD_CODE_UNKNOWN;
 }
 
+/* An ack's text is a peer's bytes: it is told on only as one of the texts that a leader may send. */
+static const char *known_text(struct rp_view told, int error)
+{
+    for (int verdict = 0; verdict < RP_FORWARD_VERDICT_COUNT; verdict++) {
+        struct rp_view code, text;
+        rp_forward_verdict_texts((enum rp_forward_verdict)verdict, &code, &text);
+        if (text.length_bytes > 0 && rp_view_equal(text, told)) {
+            return (const char *)text.bytes;
+        }
+    }
+    static const int ERRORS[] = {
+#define CODE(name, number, text) number,
+        RP_ERROR_TABLE(CODE)
+#undef CODE
+    };
+    for (size_t row = 0; row < sizeof ERRORS / sizeof ERRORS[0]; row++) {
+        if (rp_view_equal(rp_view_text(rp_strerror(ERRORS[row])), told)) {
+            return rp_strerror(ERRORS[row]);
+        }
+    }
+    return rp_strerror(error);
+}
+
 /* ---- Queues ---------------------------------------------------------------------------------- */
 
 static void push(struct queue *queue, struct request *request)
@@ -100,6 +125,7 @@ static void finish(struct rp_forward_client *client, struct request *request, in
 {
     request->error = error;
     request->code = code;
+    request->text = error == 0 ? "" : rp_strerror(error);
     push(&client->finished, request);
 }
 
@@ -344,7 +370,9 @@ static void take_ack(struct rp_forward_client *client, const struct rp_frame *fr
         finish_current(client, 0, RP_FORWARD_CODE_NONE);
     } else {
         enum rp_forward_code code = parse_code(message.as.forward_apply_ack.code);
+        struct request *refused = client->current;
         finish_current(client, CODES[code].error, code);
+        refused->text = known_text(message.as.forward_apply_ack.error, CODES[code].error);
     }
     rp_arena_clear(&arena);
 }
@@ -435,6 +463,7 @@ bool rp_forward_client_next(struct rp_forward_client *client,
         action_out->request = request->number;
         action_out->error = request->error;
         action_out->code = request->code;
+        action_out->text = request->text;
         rp_release(client->alloc, request);
         return true;
     }

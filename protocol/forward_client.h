@@ -75,6 +75,8 @@ struct rp_forward_client_action {
      * with. Without a secret: RP_ERR_AUTH with code NONE. */
     int error;
     enum rp_forward_code code;
+    /* FINISH: why, in constant words: those of the ack when they are of the protocol's, else ours. */
+    const char *text;
     struct rp_view address; /* borrowed until the next call of the client */
     struct rp_view data;    /* likewise */
 };

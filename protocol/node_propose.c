@@ -129,8 +129,7 @@ static void on_forward_finish(struct rp_node *node, const struct rp_forward_clie
 {
     struct node_pending_proposal *pending = find_request(node, action->request);
     if (pending != NULL) {
-        conclude(pending, action->error, rp_forward_code_name(action->code),
-                 rp_strerror(action->error));
+        conclude(pending, action->error, rp_forward_code_name(action->code), action->text);
     }
 }
 

@@ -369,16 +369,23 @@ static void on_proposed(struct rp_node_proposal *proposal, int error, const char
                               deletion, 0);
 }
 
-void sim_workload_propose(struct sim_pod *pod, struct rp_view command,
-                          const struct sim_propose_wait *wait)
+static struct sim_deletion *deletion_new(struct sim_world *world,
+                                         const struct sim_propose_wait *wait)
 {
-    struct sim_world *world = pod->world;
     struct sim_deletion *deletion = rp_allocate_zeroed(&world->alloc, sizeof *deletion);
     RP_ASSERT(deletion != NULL);
     deletion->world = world;
     deletion->wait = *wait;
     deletion->proposal.done = on_proposed;
     deletion->proposal.context = deletion;
+    return deletion;
+}
+
+void sim_workload_propose(struct sim_pod *pod, struct rp_view command,
+                          const struct sim_propose_wait *wait)
+{
+    struct sim_world *world = pod->world;
+    struct sim_deletion *deletion = deletion_new(world, wait);
     if (pod->node == NULL) {
         on_proposed(&deletion->proposal, RP_ERR_STOPPED, "", "the node is down");
         return;
@@ -395,8 +402,13 @@ void sim_workload_delete(struct sim_world *world, struct rp_view path, struct rp
     }
     struct rp_buffer command;
     rp_buffer_init(&command, &world->alloc, RP_FRAME_LENGTH_MAX);
-    RP_ASSERT(rp_command_encode_delete(&command, path, reason) == 0);
-    sim_workload_propose(pod != NULL ? pod : world->pods[0], rp_buffer_view(&command), wait);
+    int error = rp_command_encode_delete(&command, path, reason);
+    pod = pod != NULL ? pod : world->pods[0];
+    if (error == 0) {
+        sim_workload_propose(pod, rp_buffer_view(&command), wait);
+    } else {
+        on_proposed(&deletion_new(world, wait)->proposal, error, "", rp_strerror(error));
+    }
     rp_buffer_clear(&command);
 }
 

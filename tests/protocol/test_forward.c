@@ -23,6 +23,7 @@ static struct rp_forward_client *client;
 static struct rp_forward_server *server;
 static rp_time_ns now_ns;
 static int stamp_count;
+static const char *told_text;
 static char story[2048];        /* of the client: "connect addr ", "send ", "end 1=0 ", "close " */
 static char server_story[2048]; /* "judged 0 ", "propose ", "send ", "close " */
 static struct rp_buffer sent;   /* frames the client sent */
@@ -154,6 +155,7 @@ static void narrate_client(void)
             ck_assert_int_eq(rp_buffer_append(&sent, action.data), 0);
             break;
         case RP_FORWARD_CLIENT_DO_FINISH:
+            told_text = action.text;
             TELL(story, "end %d=%d%s%s ", (int)action.request, action.error,
                  action.code == RP_FORWARD_CODE_NONE ? "" : ":", rp_forward_code_name(action.code));
             break;
@@ -192,14 +194,20 @@ static void client_receive(struct rp_view bytes)
 }
 
 /* An ack frame as a leader would send it. */
-static void client_ack(const char *status, const char *code)
+static void client_ack_text(const char *status, const char *code, const char *text)
 {
     struct rp_message message = {.type = RP_MSG_FORWARD_APPLY_ACK};
+    message.as.forward_apply_ack.error = rp_view_text(text);
     message.as.forward_apply_ack.status = rp_view_text(status);
     message.as.forward_apply_ack.code = rp_view_text(code);
     rp_buffer_reset(&acks);
     ck_assert_int_eq(rp_message_encode(traits, &message, &acks), 0);
     client_receive(rp_buffer_view(&acks));
+}
+
+static void client_ack(const char *status, const char *code)
+{
+    client_ack_text(status, code, "");
 }
 
 static void narrate_server(void)
@@ -300,6 +308,27 @@ START_TEST(ack_ends_request_and_keeps_connection)
     submit(2, DELETE_COMMAND);
     snprintf(expected, sizeof expected, "end 1=%d%s send ", ACKS[_i].error, ACKS[_i].told);
     ck_assert_str_eq(story, expected);
+}
+END_TEST
+
+/* Whoever proposed is told why in the leader's words, as long as they are words of the protocol; other
+ * bytes of a peer go no further. */
+static const struct {
+    const char *code, *text, *told;
+} TEXTS[] = {
+    {"auth", "unauthorized role", "unauthorized role"},
+    {"invalid_command", "command type not allowed via forwarding",
+     "command type not allowed via forwarding"},
+    {"apply_failed", "invalid argument", "invalid argument"},
+    {"auth", "unauthorized role ", "authentication failed"},
+    {"apply_failed", "rm -rf", "leadership lost, outcome unknown"},
+};
+
+START_TEST(text_of_the_ack_is_told_if_it_is_known)
+{
+    request(DELETE_COMMAND);
+    client_ack_text("error", TEXTS[_i].code, TEXTS[_i].text);
+    ck_assert_str_eq(told_text, TEXTS[_i].told);
 }
 END_TEST
 
@@ -610,6 +639,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, requests_go_one_after_another_on_one_connection);
     tcase_add_loop_test(tc, ack_ends_request_and_keeps_connection, 0, ROWS(ACKS));
+    tcase_add_loop_test(tc, text_of_the_ack_is_told_if_it_is_known, 0, ROWS(TEXTS));
     tcase_add_test(tc, lost_connection_fails_request_and_next_dials);
     tcase_add_test(tc, five_seconds_bound_the_whole_round_trip);
     tcase_add_test(tc, leader_change_drops_connection);
