@@ -129,6 +129,18 @@ bool node_authenticate(struct rp_node *node, const struct rp_auth_tuple *tuple, 
     return is_authentic;
 }
 
+void node_see_signed(struct rp_node *node, const char *kind, const char nonce[RP_NONCE_HEX],
+                     int64_t timestamp)
+{
+    struct rp_observation seen = {
+        .kind = RP_SEE_SIGNED,
+        .code = rp_view_text(kind),
+        .sha256 = rp_view_make(nonce, RP_NONCE_HEX),
+        .value = (uint64_t)timestamp,
+    };
+    node_see(node, &seen);
+}
+
 int node_sign(struct rp_node *node, enum rp_auth_kind kind, char nonce[RP_NONCE_HEX],
               int64_t *timestamp, char mac[RP_SHA256_HEX])
 {
@@ -138,6 +150,7 @@ int node_sign(struct rp_node *node, enum rp_auth_kind kind, char nonce[RP_NONCE_
     }
     node_nonce(node, nonce);
     *timestamp = node_wall_s(node);
+    node_see_signed(node, kind_text(kind), nonce, *timestamp);
     struct rp_auth_tuple tuple = {
         .kind = kind,
         .nonce = rp_view_make(nonce, RP_NONCE_HEX),

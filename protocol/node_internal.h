@@ -233,6 +233,10 @@ void node_log(struct rp_node *node, enum rp_log_level level, const char *text);
  * `kind_text` is constant. */
 bool node_authenticate(struct rp_node *node, const struct rp_auth_tuple *tuple, struct rp_view mac);
 
+/* For observers: a MAC is made for a message of this kind (constant text), of our own name. */
+void node_see_signed(struct rp_node *node, const char *kind, const char nonce[RP_NONCE_HEX],
+                     int64_t timestamp);
+
 /* A fresh nonce, the time, and the MAC of a message of the join family; without a secret none of
  * them, and node_mac_view gives the message empty texts. Errors: as rp_auth_sign. */
 struct rp_view node_mac_view(const struct rp_node *node, const char *text, size_t length_bytes);

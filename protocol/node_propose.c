@@ -201,6 +201,7 @@ static void stamp(void *context, char nonce_hex_out[RP_NONCE_HEX], int64_t *unix
 {
     node_nonce(context, nonce_hex_out);
     *unix_s_out = node_wall_s(context);
+    node_see_signed(context, "forward", nonce_hex_out, *unix_s_out);
 }
 
 /* The leader may be another, or the same at another address: the registry is asked again. */

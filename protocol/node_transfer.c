@@ -20,6 +20,21 @@ static void see_dial(struct node_worker *worker)
     node_see(worker->node, &seen);
 }
 
+/* The request is signed when its connection stands. */
+static void see_signed(struct node_worker *worker, int64_t timestamp)
+{
+    struct rp_observation seen = {
+        .kind = RP_SEE_SIGNED,
+        .code = rp_view_text("fetch"),
+        .path = worker->entry->path,
+        .peer_id = worker->candidate.node_id,
+        .sha256 = rp_view_make(worker->nonce, RP_NONCE_HEX),
+        .value = (uint64_t)timestamp,
+        .value2 = worker->byte_offset,
+    };
+    node_see(worker->node, &seen);
+}
+
 static void see_ack(struct node_worker *worker)
 {
     const struct rp_fetch_ack *ack = rp_fetch_client_ack(worker->client);
@@ -138,6 +153,9 @@ static void on_connected(void *owner, int error)
     struct node_worker *worker = owner;
     struct rp_fetch_event event = {
         .kind = RP_FETCH_EV_CONNECTED, .wall_unix_s = node_wall_s(worker->node), .error = error};
+    if (error == 0) {
+        see_signed(worker, event.wall_unix_s);
+    }
     step(worker, &event);
 }
 
@@ -172,8 +190,7 @@ static void on_timer(void *context)
 static int make_client(struct node_worker *worker)
 {
     struct rp_node *node = worker->node;
-    char nonce[RP_NONCE_HEX];
-    node_nonce(node, nonce);
+    node_nonce(node, worker->nonce);
     struct rp_fetch_request request = {
         .traits = node->traits,
         .auth = node->auth,
@@ -187,7 +204,7 @@ static int make_client(struct node_worker *worker)
         .size_bytes = worker->entry->size_bytes,
         .byte_offset = (int64_t)worker->byte_offset,
         .is_prefix_hashed = worker->byte_offset > 0,
-        .nonce = rp_view_make(nonce, RP_NONCE_HEX),
+        .nonce = rp_view_make(worker->nonce, RP_NONCE_HEX),
         .fetch_timeout_ns = node->config.replication_fetch_timeout_ns,
     };
     return rp_fetch_client_new(&request, node->ports.alloc, &worker->client);

@@ -41,6 +41,7 @@ struct node_worker {
     uint32_t attempt;
 
     /* The try. */
+    char nonce[RP_NONCE_HEX];
     struct rp_pull_candidate candidate; /* borrowed until the answer */
     enum rp_resume resume;
     char peer_id[NODE_PEER_ID_MAX];

@@ -64,7 +64,9 @@
     X(RP_SEE_RECONCILE_SWEPT, "reconcile-swept") /* value: enum rp_reconcile_kind, to its end */   \
     X(RP_SEE_RECONCILE_END, "reconcile-end")     /* C(end), value: run, value2: deleted */         \
     X(RP_SEE_CRASHED, "crashed") /* C(why): the process is gone; the node does nothing any more */ \
-    X(RP_SEE_COMPACTION, "compaction") /* P V(output) C(state of its file), value: sources */
+    X(RP_SEE_COMPACTION, "compaction") /* P V(output) C(state of its file), value: sources */      \
+    X(RP_SEE_SIGNED, "signed")         /* a MAC made. C(kind) P, N: the addressee, value: timestamp,
+                                 value2: offset, nonce in `sha256` */
 
 #define RP_OBSERVATION_ENUM(name, text) name,
 enum rp_observation_kind { RP_OBSERVATION_TABLE(RP_OBSERVATION_ENUM) RP_OBSERVATION_KIND_COUNT };

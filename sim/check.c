@@ -235,10 +235,10 @@ void sim_checks_observe(struct sim_checks *checks, struct sim_pod *pod,
 {
     /* In this order: that of the end knows of stops, that of the pulls ends what others look at. */
     static void (*const OBSERVERS[])(struct check_pod * pod, const struct rp_observation *seen) = {
-        check_end_observe,   check_manifest_observe,  check_entry_observe, check_walk_observe,
-        check_store_observe, check_stop_observe,      check_wait_observe,  check_transfer_observe,
-        check_crash_observe, check_pull_observe,      check_queue_observe, check_wire_observe,
-        check_auth_observe,  check_reconcile_observe,
+        check_end_observe,   check_manifest_observe,  check_entry_observe,  check_walk_observe,
+        check_store_observe, check_stop_observe,      check_wait_observe,   check_transfer_observe,
+        check_crash_observe, check_pull_observe,      check_queue_observe,  check_wire_observe,
+        check_auth_observe,  check_reconcile_observe, check_access_observe,
     };
     struct check_pod *watch = check_pod_of(checks, pod);
     for (size_t row = 0; row < sizeof OBSERVERS / sizeof OBSERVERS[0]; row += 1) {
@@ -269,6 +269,12 @@ void sim_checks_vanished(struct sim_checks *checks, struct sim_pod *pod, struct 
 void sim_checks_query(struct sim_checks *checks, struct sim_pod *pod)
 {
     check_query(check_pod_of(checks, pod));
+}
+
+void sim_checks_called(struct sim_checks *checks, struct sim_pod *pod, enum sim_store_call call,
+                       struct rp_view path)
+{
+    check_access_called(check_pod_of(checks, pod), call, path);
 }
 
 void sim_checks_damaged(struct sim_checks *checks, struct sim_pod *pod, struct rp_view path)

@@ -8,6 +8,7 @@
 #include "sim/body.h"
 #include "sim/pod.h"
 #include "sim/property.h"
+#include "sim/store.h"
 
 struct sim_checks;
 
@@ -33,6 +34,9 @@ void sim_checks_visible(struct sim_checks *checks, struct sim_pod *pod, struct r
 /* A final name shows nothing any more; `content` is what it showed. */
 void sim_checks_vanished(struct sim_checks *checks, struct sim_pod *pod, struct rp_view path,
                          const struct sim_content *content, bool is_by_node);
+/* The node calls its store for the object of that name. */
+void sim_checks_called(struct sim_checks *checks, struct sim_pod *pod, enum sim_store_call call,
+                       struct rp_view path);
 /* Damaged behind the node's back: exempt until the node next judges it. */
 void sim_checks_damaged(struct sim_checks *checks, struct sim_pod *pod, struct rp_view path);
 void sim_checks_life_begins(struct sim_checks *checks, struct sim_pod *pod);

@@ -11,6 +11,7 @@
  *   check_crash.c     what crashes take
  *   check_entry.c     entries, callbacks, refusals, snapshots
  *   check_walk.c      the walk
+ *   check_access.c    what the node asks of its disk
  *   check_auth.c      what only accepted requests may cause
  *   check_reconcile.c what anti-entropy deletes
  *   check_manifest.c  applied log, leaders, registration, readiness
@@ -141,6 +142,7 @@ struct check_life {
     /* check_queue.c */
     uint64_t begun_count, active_count, waiting_count;
     rp_time_ns idle_since_ns; /* by check_clock; 0: no worker idles in vain */
+    bool is_reconciling;      /* check_access.c */
     /* check_auth.c */
     uint64_t accepted_count, refused_requests, fetch_accepted_count, serve_begun_count;
     rp_time_ns heartbeat_accepted_ns;
@@ -210,7 +212,7 @@ struct sim_checks {
     struct rp_table flushes; /* path -> owned check_flush */
     bool has_surveyed;       /* check_entry.c: the manifest that was looked at last */
     struct rp_digest surveyed;
-    struct check_tuples tuples, tuples_before;
+    struct check_tuples tuples, tuples_before, signed_now, signed_before;
     rp_time_ns tuples_since_ns;
 };
 
@@ -320,6 +322,11 @@ void check_queue_rest(struct check_pod *pod, const struct rp_node_inspection *in
 
 void check_crash_observe(struct check_pod *pod, const struct rp_observation *seen);
 void check_crash_rest(struct check_pod *pod);
+
+/* ---- check_access.c --------------------------------------------------------------------------- */
+
+void check_access_observe(struct check_pod *pod, const struct rp_observation *seen);
+void check_access_called(struct check_pod *pod, enum sim_store_call call, struct rp_view path);
 
 /* ---- check_auth.c ----------------------------------------------------------------------------- */
 

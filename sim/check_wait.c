@@ -36,7 +36,8 @@ static void check_not_longer(struct check_pod *pod, const char *what, const char
 static void check_not_shorter(struct check_pod *pod, const char *what, const char *wait,
                               rp_time_ns took_ns, rp_time_ns limit_ns)
 {
-    if (took_ns + SLACK_NS < limit_ns) {
+    /* Timers go on while the process is frozen. */
+    if (took_ns + sim_pod_frozen_ns(pod->pod) + SLACK_NS < limit_ns) {
         check_violate(pod, SIM_PROP_TIMEOUTS_AS_CONFIGURED, what,
                       "%s timed out after %llu ms, configured are %llu", wait,
                       (unsigned long long)(took_ns / RP_NS_PER_MS),

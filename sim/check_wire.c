@@ -1,4 +1,4 @@
-/* Accepted requests: no-replay and freshness-window.
+/* Accepted requests: no-replay, mac-binds-all and freshness-window.
  *
  * A tuple is remembered for two generations, each as long as a stamp can be acceptable: from 300 s
  * before the server's clock to 300 s after it. */
@@ -6,9 +6,12 @@
 
 #include "protocol/error.h"
 #include "protocol/limits.h"
+#include "protocol/release.h"
 #include "sim/check_internal.h"
 
-#define GENERATION_NS (2 * RP_MAC_TOLERANCE_S * RP_NS_PER_S)
+/* Clusters up to this size have their heartbeats' signatures kept. */
+#define SIGNED_HEARTBEAT_PODS 64u
+#define GENERATION_NS         (2 * RP_MAC_TOLERANCE_S * RP_NS_PER_S)
 
 /* ---- A set of tuples -------------------------------------------------------------------------- */
 
@@ -58,15 +61,22 @@ static void insert(struct sim_checks *checks, struct check_tuples *tuples, struc
     tuples->used_count += 1;
 }
 
+static void next_generation(struct sim_checks *checks, struct check_tuples *now,
+                            struct check_tuples *before)
+{
+    rp_release(checks->alloc, before->slots);
+    *before = *now;
+    *now = (struct check_tuples){0};
+}
+
 static void rotate(struct sim_checks *checks)
 {
     rp_time_ns now_ns = check_now(checks);
     if (now_ns - checks->tuples_since_ns < GENERATION_NS) {
         return;
     }
-    rp_release(checks->alloc, checks->tuples_before.slots);
-    checks->tuples_before = checks->tuples;
-    checks->tuples = (struct check_tuples){0};
+    next_generation(checks, &checks->tuples, &checks->tuples_before);
+    next_generation(checks, &checks->signed_now, &checks->signed_before);
     checks->tuples_since_ns = now_ns;
 }
 
@@ -74,6 +84,8 @@ void check_wire_clear(struct sim_checks *checks)
 {
     rp_release(checks->alloc, checks->tuples.slots);
     rp_release(checks->alloc, checks->tuples_before.slots);
+    rp_release(checks->alloc, checks->signed_now.slots);
+    rp_release(checks->alloc, checks->signed_before.slots);
 }
 
 /* ---- Checks ----------------------------------------------------------------------------------- */
@@ -111,6 +123,89 @@ static void check_replay(struct check_pod *pod, const struct rp_observation *see
     insert(checks, &checks->tuples, tuple);
 }
 
+/* ---- What members sign ------------------------------------------------------------------------ */
+
+enum signature {
+    SIGNED,       /* kind, nonce, sender, path, timestamp */
+    SIGNED_BOUND, /* of these, one with an addressee and an offset exists */
+    SIGNED_WHOLE  /* and it is this one */
+};
+
+static struct check_tuple signature_of(const struct rp_observation *seen, struct rp_view signer,
+                                       struct rp_view addressee, enum signature signature)
+{
+    uint64_t numbers[3] = {(uint64_t)signature, seen->value, 0};
+    uint64_t seed = mix(seen->code, mix(signer, mix(seen->path, 0)));
+    if (signature == SIGNED_WHOLE) {
+        numbers[2] = seen->value2;
+        seed = mix(addressee, seed);
+    }
+    seed = mix(rp_view_make(numbers, sizeof numbers), seed);
+    XXH128_hash_t hash = XXH3_128bits_withSeed(seen->sha256.bytes, seen->sha256.length_bytes, seed);
+    struct check_tuple tuple = {hash.low64, hash.high64};
+    tuple.high += is_empty(&tuple);
+    return tuple;
+}
+
+/* Heartbeats of a large cluster are too many to be kept; it is never smaller again. */
+static bool is_kept(struct sim_checks *checks, const struct rp_observation *seen)
+{
+    return sim_world_pod_count(checks->world) <= SIGNED_HEARTBEAT_PODS ||
+           !rp_view_equal(seen->code, rp_view_text("heartbeat"));
+}
+
+static bool binds_addressee(const struct check_pod *pod)
+{
+    const struct rp_traits *traits = rp_release_traits(sim_pod_release(pod->pod));
+    return traits->fetch_binding == RP_FETCH_BINDING_ADDRESSEE;
+}
+
+static void on_signed(struct check_pod *pod, const struct rp_observation *seen)
+{
+    struct sim_checks *checks = pod->checks;
+    struct rp_view signer = sim_pod_id(pod->pod);
+    rotate(checks);
+    if (!is_kept(checks, seen)) {
+        return;
+    }
+    insert(checks, &checks->signed_now, signature_of(seen, signer, seen->peer_id, SIGNED));
+    if (seen->peer_id.length_bytes != 0 && binds_addressee(pod)) {
+        insert(checks, &checks->signed_now,
+               signature_of(seen, signer, seen->peer_id, SIGNED_BOUND));
+        insert(checks, &checks->signed_now,
+               signature_of(seen, signer, seen->peer_id, SIGNED_WHOLE));
+    }
+}
+
+static bool is_signed(const struct check_pod *pod, const struct rp_observation *seen,
+                      enum signature signature)
+{
+    const struct sim_checks *checks = pod->checks;
+    struct check_tuple tuple = signature_of(seen, seen->peer_id, sim_pod_id(pod->pod), signature);
+    return contains(&checks->signed_now, tuple) || contains(&checks->signed_before, tuple);
+}
+
+/* invariants.md, mac-binds-all. A request that binds its addressee was signed for this server, with
+ * this offset; a server of an older release does not look at that. */
+static void check_binding(struct check_pod *pod, const struct rp_observation *seen)
+{
+    if (!is_kept(pod->checks, seen)) {
+        return;
+    }
+    if (!is_signed(pod, seen, SIGNED)) {
+        check_violate(pod, SIM_PROP_MAC_BINDS_ALL, "accepted",
+                      "a %.*s request is accepted that %.*s never signed so",
+                      CHECK_TEXT(seen->code), CHECK_TEXT(seen->peer_id));
+    } else if (binds_addressee(pod) && is_signed(pod, seen, SIGNED_BOUND) &&
+               !is_signed(pod, seen, SIGNED_WHOLE)) {
+        check_violate(pod, SIM_PROP_MAC_BINDS_ALL, "accepted/binding",
+                      "a %.*s request of %.*s is accepted with another addressee or offset",
+                      CHECK_TEXT(seen->code), CHECK_TEXT(seen->peer_id));
+    }
+}
+
+/* ---- Freshness -------------------------------------------------------------------------------- */
+
 /* invariants.md, freshness-window: in whole seconds at receipt, bounds included. Differences are
  * taken unsigned, so that no stamp wraps. */
 static uint64_t seconds_apart(const struct check_pod *pod, int64_t stamp_s)
@@ -143,6 +238,9 @@ static void check_staleness(struct check_pod *pod, const struct rp_observation *
 
 void check_wire_observe(struct check_pod *pod, const struct rp_observation *seen)
 {
+    if (seen->kind == RP_SEE_SIGNED) {
+        on_signed(pod, seen);
+    }
     if (seen->kind == RP_SEE_REQUEST_REFUSED && seen->error == RP_ERR_TIME) {
         check_staleness(pod, seen);
     }
@@ -151,6 +249,7 @@ void check_wire_observe(struct check_pod *pod, const struct rp_observation *seen
     }
     check_freshness(pod, seen);
     if (seen->sha256.length_bytes != 0) {
+        check_binding(pod, seen);
         check_replay(pod, seen);
     }
 }

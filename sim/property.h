@@ -15,6 +15,10 @@ struct sim_world;
       "a final name appears in one step, after all bytes came and the whole hash was compared")    \
     X(SIM_PROP_SERVE_MANIFEST_ONLY, "serve-manifest-only",                                         \
       "body bytes are sent only for a path in the server's own manifest and visible in its store") \
+    X(SIM_PROP_STAGING_DISCIPLINE, "staging-discipline",                                           \
+      "a staging object has one writer, and a resumed fetch finds what it goes on from")           \
+    X(SIM_PROP_PATH_CONFINED, "path-confined",                                                     \
+      "the store is asked only for names that were registered once")                               \
     X(SIM_PROP_EXACT_STREAM, "exact-stream",                                                       \
       "a body is the announced tail of its file, neither more nor less, on both sides")            \
     X(SIM_PROP_PUBLISH_CURRENT, "publish-current",                                                 \
@@ -29,6 +33,8 @@ struct sim_world;
       "a snapshot brings back the very state, and equal states have equal snapshots")              \
     X(SIM_PROP_ALL_OR_NOTHING, "all-or-nothing",                                                   \
       "a command or snapshot that is refused changes nothing")                                     \
+    X(SIM_PROP_APPLY_NONBLOCKING, "apply-nonblocking",                                             \
+      "while a command is applied, the store is not asked for anything")                           \
     X(SIM_PROP_MANIFEST_CLEAN, "manifest-clean",                                                   \
       "every entry has an admissible path, a hash, a size and a creation time; refusals are "      \
       "counted")                                                                                   \
@@ -53,6 +59,8 @@ struct sim_world;
       "what a crash took is noticed by the next life, and no failed sync counts as a pull")        \
     X(SIM_PROP_AUTH_BEFORE_EFFECT, "auth-before-effect",                                           \
       "nothing is served that no accepted request asked for")                                      \
+    X(SIM_PROP_MAC_BINDS_ALL, "mac-binds-all",                                                     \
+      "whatever is accepted was signed as it came: kind, nonce, sender, path, time")               \
     X(SIM_PROP_NO_REPLAY, "no-replay",                                                             \
       "one signed tuple is accepted at most once in a server's life")                              \
     X(SIM_PROP_FRESHNESS_WINDOW, "freshness-window",                                               \

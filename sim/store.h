@@ -28,6 +28,13 @@
 struct sim_disks; /* of a world: what all its stores share */
 struct sim_store; /* one volume */
 
+enum sim_store_call {
+    SIM_STORE_CALL_STAT,
+    SIM_STORE_CALL_READ,
+    SIM_STORE_CALL_REMOVE,
+    SIM_STORE_CALL_SECOND_WRITER /* of a staging object; refused */
+};
+
 /* What an observer of truth may hear; any member may be NULL. Views are borrowed for the call. */
 struct sim_store_watch {
     void *context;
@@ -38,6 +45,9 @@ struct sim_store_watch {
     /* A final name shows nothing any more; `content` is what it showed until now. */
     void (*vanished)(void *context, struct sim_store *store, struct rp_view path,
                      const struct sim_content *content, bool is_by_node);
+    /* The node calls for the object of that name. */
+    void (*called)(void *context, struct sim_store *store, enum sim_store_call call,
+                   struct rp_view path);
     /* The content under a name was damaged behind the node's back. */
     void (*damaged)(void *context, struct sim_store *store, struct rp_view path);
 };

@@ -6,6 +6,16 @@
 
 static void op_due(void *context, uint64_t argument);
 
+/* ---- Watching --------------------------------------------------------------------------------- */
+
+static void tell_call(struct sim_store *store, enum sim_store_call call, struct rp_view path)
+{
+    const struct sim_store_watch *watch = &store->disks->spec.watch;
+    if (watch->called != NULL) {
+        watch->called(watch->context, store, call, path);
+    }
+}
+
 /* ---- Handles ----------------------------------------------------------------------------------- */
 
 static struct store_handle *handle_find(struct sim_store *store, rp_store_handle handle)
@@ -236,6 +246,7 @@ static int apply_stage_open(struct sim_store *store, struct store_op *op)
     }
     struct store_stage *stage = stage_find(store, op);
     if (stage != NULL && stage->is_open) {
+        tell_call(store, SIM_STORE_CALL_SECOND_WRITER, op_path(op));
         return RP_ERR_BUSY;
     }
     struct store_handle *handle = NULL;
@@ -588,6 +599,7 @@ static uint64_t write_cost(const struct sim_store *store, uint64_t bytes)
 
 static void port_stat(void *state, struct rp_store_request *request, struct rp_view path)
 {
+    tell_call(state, SIM_STORE_CALL_STAT, path);
     op_start(op_new(state, STORE_STAT, request, path, none()), 0);
 }
 
@@ -646,6 +658,7 @@ static void port_file_rename(void *state, struct rp_store_request *request, stru
 
 static void port_read_open(void *state, struct rp_store_request *request, struct rp_view path)
 {
+    tell_call(state, SIM_STORE_CALL_READ, path);
     op_start(op_new(state, STORE_READ_OPEN, request, path, none()), 0);
 }
 
@@ -667,6 +680,7 @@ static void port_read_close(void *state, rp_store_handle reader)
 
 static void port_remove(void *state, struct rp_store_request *request, struct rp_view path)
 {
+    tell_call(state, SIM_STORE_CALL_REMOVE, path);
     op_start(op_new(state, STORE_REMOVE, request, path, none()), 0);
 }
 

@@ -66,6 +66,13 @@ static void on_vanished(void *context, struct sim_store *store, struct rp_view p
     sim_checks_vanished(world->checks, pod, path, content, is_by_node);
 }
 
+static void on_called(void *context, struct sim_store *store, enum sim_store_call call,
+                      struct rp_view path)
+{
+    struct sim_world *world = context;
+    sim_checks_called(world->checks, sim_store_owner(store), call, path);
+}
+
 static void on_damaged(void *context, struct sim_store *store, struct rp_view path)
 {
     struct sim_world *world = context;
@@ -126,7 +133,7 @@ static int make_net_and_disks(struct sim_world *world)
         .bodies = world->bodies,
         .trace = world->trace,
         .seed = spec->seed,
-        .watch = {world, on_visible, on_vanished, on_damaged},
+        .watch = {world, on_visible, on_vanished, on_called, on_damaged},
     };
     int error = sim_net_new(&net, &world->net);
     return error != 0 ? error : sim_disks_new(&disks, &world->disks);

@@ -37,6 +37,7 @@ static void took_more_than_there_is(struct sim_world *world)
 
 static void resumed_too_early(struct sim_world *world)
 {
+    world->pods[READER].release = RP_RELEASE_ARC; /* whose part files are not staging objects */
     const struct fake_file *file = dial(world);
     story_fetch_end(world, READER, file, RP_FETCH_FAILED, 2000);
     fake_pass(world, RP_NS_PER_S);
@@ -150,6 +151,62 @@ static void served_without_a_request(struct sim_world *world)
     fake_see_file(world, WRITER, RP_SEE_SERVE_BEGIN, file, 0, 2);
 }
 
+static void signed_by_nobody(struct sim_world *world)
+{
+    world->is_unsigned = true;
+    fake_see_request(world, WRITER, "fetch", 'a', FAKE_WALL_S);
+}
+
+static void another_kind_than_signed(struct sim_world *world)
+{
+    fake_see_request(world, WRITER, "join", 'a', FAKE_WALL_S);
+    world->is_unsigned = true;
+    fake_see_request(world, WRITER, "leave", 'a', FAKE_WALL_S);
+}
+
+static void another_offset_than_signed(struct sim_world *world)
+{
+    world->accepted_offset = 100;
+    fake_see_request(world, WRITER, "fetch", 'a', FAKE_WALL_S);
+}
+
+/* ---- The disk --------------------------------------------------------------------------------- */
+
+static void asked_for_an_unknown_name(struct sim_world *world)
+{
+    sim_checks_called(world->checks, &world->pods[READER], SIM_STORE_CALL_STAT,
+                      rp_view_text("db/../secret"));
+}
+
+static void asked_while_applying(struct sim_world *world)
+{
+    const struct fake_file *file = story_flushed(world, "db/cpu/a");
+    struct rp_observation seen = {
+        .kind = RP_SEE_FILE_DELETED, .path = rp_view_text("db/cpu/b"), .value = 9};
+    fake_see(world, READER, &seen);
+    sim_checks_called(world->checks, &world->pods[READER], SIM_STORE_CALL_STAT, file->version.path);
+}
+
+static void second_writer_of_a_stage(struct sim_world *world)
+{
+    const struct fake_file *file = story_flushed(world, "db/cpu/a");
+    sim_checks_called(world->checks, &world->pods[READER], SIM_STORE_CALL_SECOND_WRITER,
+                      file->version.path);
+}
+
+static void resumed_from_nothing(struct sim_world *world)
+{
+    const struct fake_file *file = begin_attempt(world);
+    struct rp_observation seen = {
+        .kind = RP_SEE_DIAL,
+        .path = file->version.path,
+        .peer_id = rp_view_text("writer-1"),
+        .value = 1,
+        .value2 = 1000,
+    };
+    fake_see(world, READER, &seen);
+}
+
 static void started_without_a_secret(struct sim_world *world)
 {
     fake_see_value(world, READER, RP_SEE_STARTED, 0, 0);
@@ -179,6 +236,13 @@ const struct bad_story bad_of_transfers[] = {
     {"peers without end", SIM_PROP_BOUNDED_STATE, peers_without_end},
     {"worker idles in vain", SIM_PROP_USES_WORKERS, worker_idles_in_vain},
     {"served without a request", SIM_PROP_AUTH_BEFORE_EFFECT, served_without_a_request},
+    {"signed by nobody", SIM_PROP_MAC_BINDS_ALL, signed_by_nobody},
+    {"another kind than signed", SIM_PROP_MAC_BINDS_ALL, another_kind_than_signed},
+    {"another offset than signed", SIM_PROP_MAC_BINDS_ALL, another_offset_than_signed},
+    {"asked for an unknown name", SIM_PROP_PATH_CONFINED, asked_for_an_unknown_name},
+    {"asked while applying", SIM_PROP_APPLY_NONBLOCKING, asked_while_applying},
+    {"second writer of a stage", SIM_PROP_STAGING_DISCIPLINE, second_writer_of_a_stage},
+    {"resumed from nothing", SIM_PROP_STAGING_DISCIPLINE, resumed_from_nothing},
     {"started without a secret", SIM_PROP_FAIL_CLOSED_START, started_without_a_secret},
     {"deaf after a refusal", SIM_PROP_STAYS_AVAILABLE, deaf_after_a_refusal},
 };

@@ -375,7 +375,7 @@ struct sim_world *fake_cluster_new(void)
                                    .queue = world->queue,
                                    .bodies = world->bodies,
                                    .seed = 3,
-                                   .watch = {world, on_visible, on_vanished, on_damaged}};
+                                   .watch = {world, on_visible, on_vanished, NULL, on_damaged}};
     ck_assert_int_eq(sim_disks_new(&disks, &world->disks), 0);
     ck_assert_int_eq(rp_entry_pool_new(alloc, &world->pool), 0);
     ck_assert_int_eq(sim_checks_new(world, alloc, &world->checks), 0);
@@ -596,11 +596,17 @@ void fake_see_request(struct sim_world *world, int pod, const char *kind, char n
     char text[RP_NONCE_HEX];
     memset(text, nonce, sizeof text);
     struct rp_observation seen = {
-        .kind = RP_SEE_REQUEST_ACCEPTED,
+        .kind = RP_SEE_SIGNED,
         .code = rp_view_text(kind),
-        .peer_id = rp_view_text("reader-2"),
+        .peer_id = rp_view_text(world->pods[pod].id),
         .sha256 = rp_view_make(text, sizeof text),
         .value = (uint64_t)stamp_s,
     };
+    if (!world->is_unsigned) {
+        fake_see(world, OTHER, &seen);
+    }
+    seen.kind = RP_SEE_REQUEST_ACCEPTED;
+    seen.peer_id = rp_view_text("reader-2");
+    seen.value2 = world->accepted_offset;
     fake_see(world, pod, &seen);
 }

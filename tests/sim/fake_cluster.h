@@ -77,9 +77,11 @@ struct sim_world {
     struct sim_pod pods[FAKE_POD_COUNT];
     struct fake_violation seen[FAKE_SEEN_MAX];
     size_t seen_count;
-    uint64_t applied_shift; /* what APPLIED tells beyond the index */
-    int applied_error;      /* and which error */
-    int extra_callbacks;    /* -1: the manifest's callbacks are not seen; 1: twice each */
+    bool is_unsigned;         /* requests were signed by nobody */
+    uint64_t accepted_offset; /* of requests, signed for 0 */
+    uint64_t applied_shift;   /* what APPLIED tells beyond the index */
+    int applied_error;        /* and which error */
+    int extra_callbacks;      /* -1: the manifest's callbacks are not seen; 1: twice each */
     /* Set while a change of a disk is to pass for the node's own. */
     bool is_by_node;
     struct rp_view staged_sha256;
@@ -115,6 +117,7 @@ void fake_see_file(struct sim_world *world, int pod, enum rp_observation_kind ki
                    const struct fake_file *file, uint64_t value, uint64_t value2);
 void fake_see_peer(struct sim_world *world, int pod, enum rp_observation_kind kind,
                    const struct fake_file *file, const char *peer, uint64_t value);
+/* reader-2 signs it and the pod accepts it. */
 void fake_see_request(struct sim_world *world, int pod, const char *kind, char nonce,
                       int64_t stamp_s);
 

@@ -281,6 +281,7 @@ static void waits_to_the_limit(struct sim_world *world)
 /* A resumed fetch goes on where it broke off; another peer begins anew; codes mean what they say. */
 static void resumed_and_refused(struct sim_world *world)
 {
+    world->pods[READER].release = RP_RELEASE_ARC; /* whose part files are not staging objects */
     const struct fake_file *file = story_flushed(world, "db/cpu/a");
     story_pull(world, OTHER, file);
     story_announce(world, READER, file);

@@ -58,7 +58,7 @@ static void world_make(struct world *world, uint64_t capacity_bytes)
                                    .queue = world->queue,
                                    .bodies = world->bodies,
                                    .seed = 3,
-                                   .watch = {world, on_visible, on_vanished, NULL}};
+                                   .watch = {world, on_visible, on_vanished, NULL, NULL}};
     ck_assert_int_eq(sim_disks_new(&disks, &world->disks), 0);
     struct sim_store_spec spec = {.name = rp_view_text("disk"),
                                   .read_bytes_per_s = 1u << 30,

@@ -1,0 +1,68 @@
+/* What a node asks of its disk: path-confined, staging-discipline, apply-nonblocking. */
+#include "sim/check_internal.h"
+
+static bool ends_in(struct rp_view path, const char *ending)
+{
+    struct rp_view tail = rp_view_text(ending);
+    return path.length_bytes > tail.length_bytes &&
+           memcmp(path.bytes + path.length_bytes - tail.length_bytes, tail.bytes,
+                  tail.length_bytes) == 0;
+}
+
+/* behaviour.md 8: what the older releases write beside a file before it gets its name. */
+static struct rp_view without_part(struct rp_view path)
+{
+    size_t length_bytes = path.length_bytes - (ends_in(path, ".part") ? strlen(".part") : 0);
+    return rp_view_make(path.bytes, length_bytes);
+}
+
+static bool is_temporary(const struct check_pod *pod, struct rp_view path)
+{
+    return ends_in(path, ".tmp") &&
+           rp_release_traits(sim_pod_release(pod->pod))->staging == RP_STAGING_TEMP;
+}
+
+/* A name that the log brought once, or that the pod itself produced. Reconciliation finds its names
+ * on the disk. */
+static bool is_known(struct check_pod *pod, struct rp_view path)
+{
+    const struct sim_truth *truth = sim_world_truth(pod->checks->world);
+    return check_entry(pod, path) != NULL || sim_truth_file(truth, path) != NULL ||
+           pod->life.is_reconciling;
+}
+
+void check_access_called(struct check_pod *pod, enum sim_store_call call, struct rp_view path)
+{
+    if (pod->life.callback_count != 0) { /* the command is still being applied */
+        check_violate(pod, SIM_PROP_APPLY_NONBLOCKING, "store-call",
+                      "the store is asked for %.*s within a command", CHECK_TEXT(path));
+    }
+    if (call == SIM_STORE_CALL_SECOND_WRITER) {
+        check_violate(pod, SIM_PROP_STAGING_DISCIPLINE, "stage-open/second",
+                      "a second writer of the staging object of %.*s", CHECK_TEXT(path));
+    } else if (!is_known(pod, without_part(path)) && !is_temporary(pod, path)) {
+        check_violate(pod, SIM_PROP_PATH_CONFINED, "store-call",
+                      "the store is asked for %.*s, which was never registered", CHECK_TEXT(path));
+    }
+}
+
+/* Part files of the reference lie under names of their own. */
+static void on_dial(struct check_pod *pod, const struct rp_observation *seen)
+{
+    bool is_private = rp_release_traits(sim_pod_release(pod->pod))->staging == RP_STAGING_PRIVATE;
+    if (seen->value2 != 0 && is_private &&
+        !sim_store_is_staged(sim_pod_store(pod->pod), seen->path)) {
+        check_violate(pod, SIM_PROP_STAGING_DISCIPLINE, "dial/nothing-staged",
+                      "%.*s is resumed, and nothing of it is staged", CHECK_TEXT(seen->path));
+    }
+}
+
+void check_access_observe(struct check_pod *pod, const struct rp_observation *seen)
+{
+    switch (seen->kind) {
+    case RP_SEE_DIAL: on_dial(pod, seen); break;
+    case RP_SEE_RECONCILE_BEGIN: pod->life.is_reconciling = true; break;
+    case RP_SEE_RECONCILE_END: pod->life.is_reconciling = false; break;
+    default: break;
+    }
+}
