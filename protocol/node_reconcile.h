@@ -11,6 +11,7 @@
 #include "protocol/reconcile.h"
 
 struct node_ask {
+    char nonce[RP_NONCE_HEX];
     struct rp_node *node;
     void (*done)(void *owner, enum rp_reconcile_holding holding);
     void *owner;

@@ -90,6 +90,16 @@ static void on_connected(void *owner, int error)
     struct node_ask *ask = owner;
     struct rp_fetch_event event = {
         .kind = RP_FETCH_EV_CONNECTED, .wall_unix_s = node_wall_s(ask->node), .error = error};
+    struct rp_observation seen = {
+        .kind = RP_SEE_SIGNED,
+        .code = rp_view_text("fetch"),
+        .path = ask->entry->path,
+        .sha256 = rp_view_make(ask->nonce, RP_NONCE_HEX),
+        .value = (uint64_t)event.wall_unix_s,
+    };
+    if (error == 0) {
+        node_see(ask->node, &seen);
+    }
     step(ask, &event);
 }
 
@@ -137,8 +147,7 @@ static const struct rp_peer *next_peer(struct node_ask *ask)
 static int make_client(struct node_ask *ask, const struct rp_peer *peer)
 {
     struct rp_node *node = ask->node;
-    char nonce[RP_NONCE_HEX];
-    node_nonce(node, nonce);
+    node_nonce(node, ask->nonce);
     struct rp_fetch_request request = {
         .traits = node->traits,
         .auth = node->auth,
@@ -148,7 +157,7 @@ static int make_client(struct node_ask *ask, const struct rp_peer *peer)
         .path = ask->entry->path,
         .sha256 = ask->entry->sha256,
         .size_bytes = ask->entry->size_bytes,
-        .nonce = rp_view_make(nonce, RP_NONCE_HEX),
+        .nonce = rp_view_make(ask->nonce, RP_NONCE_HEX),
         .fetch_timeout_ns = node->config.replication_fetch_timeout_ns,
     };
     if (peer->is_bound_fetch) {

@@ -166,6 +166,7 @@ struct check_pod {
     struct rp_table damages;     /* -> owned check_damage */
     struct rp_table appearances; /* check_reconcile.c */
     bool was_killed;             /* the last life that ended */
+    bool has_compacted;          /* check_access.c */
     enum rp_release last_release;
     size_t inherited_count; /* visible staging files that lives of another release left */
 };
