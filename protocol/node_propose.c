@@ -263,8 +263,8 @@ void rp_node_propose(struct rp_node *node, struct rp_node_proposal *proposal,
             ? rp_allocate_zeroed(node->ports.alloc, sizeof *pending)
             : NULL;
     if (pending == NULL) {
-        proposal->done(proposal, node->phase == NODE_RUNNING ? RP_ERR_NOMEM : RP_ERR_STOPPED, "",
-                       "");
+        int error = node->phase == NODE_RUNNING ? RP_ERR_NOMEM : RP_ERR_STOPPED;
+        proposal->done(proposal, error, "", rp_strerror(error));
         return;
     }
     pending->node = node;

@@ -438,6 +438,8 @@ static void boot(void *context, uint64_t argument)
     pod->observer = (struct rp_observer){pod, observe};
     char note[160] = "";
     int error = sim_pod_place_config(pod);
+    pod->judgement = rp_config_judge(&pod->config, rp_release_traits(pod->release),
+                                     world->spec.cluster.has_clustering_license, note);
     if (error == 0) {
         error = make_ports(pod);
     }

@@ -12,6 +12,7 @@
 #include "sim/script_message.h"
 
 #define REPLY_TIMEOUT_NS (30 * RP_NS_PER_S)
+#define ADDRESSES_MAX    4096 /* of one attacker */
 
 #define EXCHANGE_TYPE "attacker.exchange"
 
@@ -201,11 +202,18 @@ struct script_attacker *script_take_attacker(lua_State *lua)
     return luaL_checkudata(lua, 1, SCRIPT_ATTACKER_TYPE);
 }
 
-void script_attacker_address(struct script_attacker *attacker, char text_out[64])
+int script_attacker_attach(struct script_attacker *attacker, struct sim_endpoint **endpoint_out)
 {
-    attacker->address_count += 1;
-    (void)snprintf(text_out, 64, "192.0.2.%u:%u", attacker->number % 250 + 1,
-                   10000 + attacker->address_count);
+    struct sim_net *net = sim_world_net(attacker->script->world);
+    int error = RP_ERR_INVALID;
+    attacker->dial_count += 1;
+    for (uint32_t slot = 0; error == RP_ERR_INVALID && slot < ADDRESSES_MAX; slot += 1) {
+        char address[64]; /* of the block for benchmarks: no pod has one */
+        (void)snprintf(address, sizeof address, "198.%u.%u.%u:%u", 18 + slot / 256,
+                       attacker->number % 256, slot % 256, 10000 + attacker->dial_count % 50000);
+        error = sim_net_attach(net, attacker->site, rp_view_text(address), NULL, endpoint_out);
+    }
+    return error;
 }
 
 sim_site script_take_site(lua_State *lua, int options, const char *key)
@@ -257,11 +265,8 @@ static int begin_exchange(lua_State *lua, struct script_attacker *attacker, stru
     struct script_task *task = script_running_task(lua, "a:send");
     struct exchange *exchange = new_exchange(lua, task);
     uint8_t *copy = NULL;
-    char address[64];
-    script_attacker_address(attacker, address);
     if (rp_block_new(&script_plain_alloc, bytes.length_bytes, &exchange->request, &copy) != 0 ||
-        sim_net_attach(sim_world_net(script->world), attacker->site, rp_view_text(address), NULL,
-                       &exchange->endpoint) != 0) {
+        script_attacker_attach(attacker, &exchange->endpoint) != 0) {
         return luaL_error(lua, "a:send: out of memory");
     }
     if (bytes.length_bytes > 0) {
@@ -306,11 +311,8 @@ static void send_forged(lua_State *lua, struct script_attacker *attacker, struct
                         const struct sim_pod *source, enum sim_raft_message_kind kind,
                         uint64_t term)
 {
-    struct sim_net *net = sim_world_net(attacker->script->world);
     struct sim_endpoint *endpoint = NULL;
-    char address[64];
-    script_attacker_address(attacker, address);
-    int error = sim_net_attach(net, attacker->site, rp_view_text(address), NULL, &endpoint);
+    int error = script_attacker_attach(attacker, &endpoint);
     if (error == 0) {
         error = sim_pod_forge_raft(pod, source, endpoint, (int)kind, term);
         sim_net_detach(endpoint, SIM_NET_PROCESS_ENDED);

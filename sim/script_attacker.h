@@ -22,7 +22,7 @@ struct script_attacker {
     struct script_attacker *next; /* of the script */
     sim_site site;
     uint32_t number;
-    uint32_t address_count; /* each of its endpoints has an address of its own */
+    uint32_t dial_count;
     struct sim_rng rng;
     struct script_flood *floods; /* owned; newest first */
     /* On the path. */
@@ -35,8 +35,9 @@ struct script_attacker {
 };
 
 struct script_attacker *script_take_attacker(lua_State *lua);
-/* A new endpoint's address, "192.0.2.x:port". */
-void script_attacker_address(struct script_attacker *attacker, char text_out[64]);
+/* A new endpoint at an address that nobody has at this moment: several floods and exchanges go on side
+ * by side. The network's. Errors: RP_ERR_INVALID (all addresses are taken), RP_ERR_NOMEM. */
+int script_attacker_attach(struct script_attacker *attacker, struct sim_endpoint **endpoint_out);
 /* The site of the node named by `key` of the options; SIM_SITE_NONE when it is not there. */
 sim_site script_take_site(lua_State *lua, int options, const char *key);
 

@@ -182,12 +182,8 @@ static void begin(lua_State *lua, struct script_flood *flood)
     struct rp_net_events events = {flood,       on_accepted, on_connected,
                                    on_received, on_writable, on_ended};
     struct script_attacker *attacker = flood->attacker;
-    char address[64];
-    script_attacker_address(attacker, address);
     flood->connections = calloc(flood->connection_max, sizeof *flood->connections);
-    if (flood->connections == NULL ||
-        sim_net_attach(sim_world_net(attacker->script->world), attacker->site,
-                       rp_view_text(address), NULL, &flood->endpoint) != 0) {
+    if (flood->connections == NULL || script_attacker_attach(attacker, &flood->endpoint) != 0) {
         free(flood->connections);
         free(flood);
         luaL_error(lua, "a:flood: out of memory");

@@ -142,8 +142,8 @@ struct sim_pod *sim_world_pod_at(struct sim_world *world, size_t index);
 struct sim_pod *sim_world_leader(struct sim_world *world);
 /* Do these two make and accept the same MACs? */
 bool sim_world_can_talk(const struct sim_pod *left, const struct sim_pod *right);
-/* Up, without a leader, and of a release that the cluster's leader cannot authenticate: nothing of
- * what the others have can be asked of it. */
+/* Nothing of what the others have can be asked of it: it stands alone (no license for clustering, or
+ * clustering off), or it is without a leader and of a release that the cluster's cannot authenticate. */
 bool sim_world_is_outside(struct sim_world *world, const struct sim_pod *pod);
 /* The writer that the manifest names as primary, when it is up; else the lowest writer that is up,
  * whatever leads; NULL: none. */

@@ -17,7 +17,13 @@ bool sim_world_can_talk(const struct sim_pod *left, const struct sim_pod *right)
 
 bool sim_world_is_outside(struct sim_world *world, const struct sim_pod *pod)
 {
-    if (!world->has_mixed_macs || pod->node == NULL || pod->state != SIM_POD_UP) {
+    if (pod->node == NULL || pod->state != SIM_POD_UP) {
+        return false;
+    }
+    if (pod->judgement == RP_CONFIG_STANDALONE) {
+        return true;
+    }
+    if (!world->has_mixed_macs) {
         return false;
     }
     struct rp_consensus_status status = pod->ports.consensus.status(pod->ports.consensus.state);

@@ -36,10 +36,11 @@ struct sim_pod {
     char *id, *role, *zone; /* owned */
     enum sim_pod_state state;
     bool is_gone;
-    char boot_note[160];          /* why its last boot failed; "" else */
-    enum rp_release release;      /* of the next life */
-    enum rp_release life_release; /* of the present or last one */
-    struct rp_config config;      /* owned: of the next life */
+    char boot_note[160];                /* why its last boot failed; "" else */
+    enum rp_config_judgement judgement; /* of its last boot: whether it may run, and with others */
+    enum rp_release release;            /* of the next life */
+    enum rp_release life_release;       /* of the present or last one */
+    struct rp_config config;            /* owned: of the next life */
     bool is_bootstrap;
 
     sim_site site;

@@ -112,7 +112,8 @@ static int set_up(struct sim_world *world, char note_out[160])
     for (size_t index = 0; index < world->pod_count; index += 1) {
         world->pods[index]->is_bootstrap = false;
         if (!sim_pod_is_ready(world->pods[index]) &&
-            !sim_world_is_outside(world, world->pods[index])) {
+            !sim_world_is_outside(world, world->pods[index]) &&
+            world->pods[index]->judgement == RP_CONFIG_RUN) {
             say_not_ready(world->pods[index], note_out);
             return RP_ERR_TIMEOUT;
         }

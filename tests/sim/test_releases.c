@@ -42,6 +42,12 @@ static const struct story_row rows[] = {
     {"old_goodbye", "release=phase3", "scenario-check", true},
     {"old_goodbye", "release=arc", "scenario-check", true},
     {"old_goodbye", "release=current", "scenario-check", false},
+    /* behaviour.md 13.1, 13.2: standing alone, and refusing to start. */
+    {"no_part", "release=arc", "scenario-check", false},
+    {"no_part", "release=current", "scenario-check", false},
+    {"no_part", "licensed=false release=current", "scenario-check", false},
+    {"refused_words", "release=current", "scenario-check", false},
+    {"side_by_side", "release=current", "scenario-check", false},
 };
 
 static void run_row(const struct story_row *row, struct script_outcome *outcome)
