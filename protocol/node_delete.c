@@ -64,10 +64,16 @@ static void destroy(struct node_delete *deletion)
     rp_release(node->ports.alloc, deletion);
 }
 
+/* Absent is fine. A disk that failed gets the same time again: the next start-up may be far. */
 static void on_removed(void *owner, int error)
 {
-    (void)error; /* absent is fine; what stays is found by the next scan */
     struct node_delete *deletion = owner;
+    struct rp_node *node = deletion->node;
+    bool is_left = error != 0 && error != RP_ERR_NOT_FOUND && error != RP_ERR_CANCELLED;
+    if (is_left && !node->is_dead && !node->is_stopping) {
+        node_arm_after(node, &deletion->timer, RP_DELETE_GRACE_NS);
+        return;
+    }
     destroy(deletion);
 }
 

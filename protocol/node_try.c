@@ -183,11 +183,18 @@ static void on_published(void *owner, int error)
     }
 }
 
+/* What the manifest wants under that name now. While a version of our own waits for its registration
+ * it wants nothing: ours is the newer one, and its bytes are nowhere else. */
+static const struct rp_file_entry *wanted_now(struct rp_node *node, struct rp_view path)
+{
+    return node_flush_is_pending(node, path) ? NULL : rp_manifest_file(node->manifest, path);
+}
+
 /* invariants.md, publish-current: the manifest is asked again right before the rename. */
 static void publish(struct node_worker *worker)
 {
     struct rp_node *node = worker->node;
-    const struct rp_file_entry *now = rp_manifest_file(node->manifest, worker->entry->path);
+    const struct rp_file_entry *now = wanted_now(node, worker->entry->path);
     if (worker->is_cancelled || !rp_puller_may_publish(node->puller, worker->index, now)) {
         fail(worker, RP_TRY_OBSOLETE);
         return;

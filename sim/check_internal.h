@@ -49,6 +49,7 @@ struct check_pull {
     size_t dialed_max;
     rp_time_ns began_ns, try_ended_ns;
     rp_time_ns dialed_ns; /* of the try under way, by check_clock */
+    rp_time_ns dialed_frozen_ns;
     /* check_transfer.c: of the try under way, and where the last one left off */
     uint64_t size_bytes, offset_bytes, end_bytes;
     bool has_ack, is_ack_ok, has_tried;
@@ -87,6 +88,7 @@ struct check_damage {
 struct check_serve {
     uint64_t number;
     rp_time_ns began_ns; /* by check_clock */
+    rp_time_ns began_frozen_ns;
     uint64_t tail_bytes;
 };
 
@@ -95,6 +97,7 @@ struct check_serve {
 struct check_waits {
     bool is_joining, has_barrier_wait;
     rp_time_ns join_ns, barrier_ns, barrier_limit_ns;
+    rp_time_ns barrier_frozen_ns;
     rp_time_ns first_frame_looked_ns;
     struct {
         uint64_t request; /* 0: empty */

@@ -1,5 +1,7 @@
 /* Limits of waits: every-wait-bounded (none lasts longer), timeouts-as-configured (none is cut off
- * earlier). Measured by the node's own clock, less the time that its process was frozen. */
+ * earlier). Measured by the node's own clock. A process that was frozen hears late that its time is
+ * over, so for the former the time that it was frozen does not count; its timers ran on, so for the
+ * latter it does. */
 #include "protocol/error.h"
 #include "protocol/fetch_client.h"
 #include "protocol/limits.h"
@@ -21,6 +23,12 @@ static rp_time_ns since(const struct check_pod *pod, rp_time_ns began_ns)
 {
     rp_time_ns now_ns = check_clock(pod);
     return now_ns > began_ns ? now_ns - began_ns : 0;
+}
+
+/* With the time that the process has been frozen since then. */
+static rp_time_ns with_frozen(const struct check_pod *pod, rp_time_ns took_ns, rp_time_ns frozen_ns)
+{
+    return took_ns + (sim_pod_frozen_ns(pod->pod) - frozen_ns);
 }
 
 static void check_not_longer(struct check_pod *pod, const char *what, const char *wait,
@@ -86,7 +94,8 @@ static void on_fetch_end(struct check_pod *pod, const struct rp_observation *see
     pull->dialed_ns = 0;
     check_not_longer(pod, "fetch", "a fetch at one peer", took_ns, fetch_timeout(pod));
     if (seen->error == RP_ERR_TIMEOUT) {
-        check_not_shorter(pod, "fetch", "a fetch at one peer", took_ns,
+        check_not_shorter(pod, "fetch", "a fetch at one peer",
+                          with_frozen(pod, took_ns, pull->dialed_frozen_ns),
                           least(fetch_timeout(pod), phase_timeout(seen->code)));
     }
 }
@@ -96,6 +105,7 @@ static void on_dial(struct check_pod *pod, const struct rp_observation *seen)
     struct check_pull *pull = pull_of(pod, seen->path);
     if (pull != NULL) {
         pull->dialed_ns = check_clock(pod);
+        pull->dialed_frozen_ns = sim_pod_frozen_ns(pod->pod);
     }
 }
 
@@ -126,6 +136,7 @@ static void on_serve_begin(struct check_pod *pod, const struct rp_observation *s
     struct check_serve *serve = check_allocate(pod->checks, sizeof *serve);
     serve->number = seen->value2;
     serve->began_ns = check_clock(pod);
+    serve->began_frozen_ns = sim_pod_frozen_ns(pod->pod);
     serve->tail_bytes = (uint64_t)seen->size_bytes > seen->value && seen->size_bytes > 0
                             ? (uint64_t)seen->size_bytes - seen->value
                             : 0;
@@ -140,6 +151,7 @@ static void on_serve_end(struct check_pod *pod, const struct rp_observation *see
         return; /* it ended before its ok ack */
     }
     rp_time_ns took_ns = since(pod, serve->began_ns);
+    rp_time_ns whole_ns = with_frozen(pod, took_ns, serve->began_frozen_ns);
     uint64_t tail_bytes = serve->tail_bytes;
     rp_release(pod->checks->alloc, serve);
     if (seen->value > tail_bytes) {
@@ -153,7 +165,7 @@ static void on_serve_end(struct check_pod *pod, const struct rp_observation *see
                      RP_SERVE_ACK_TIMEOUT_NS + body_ns);
     if (seen->error == RP_ERR_TIMEOUT) {
         rp_time_ns limit_ns = seen->value > 0 ? body_ns : least(body_ns, RP_SERVE_ACK_TIMEOUT_NS);
-        check_not_shorter(pod, "serve", "a transfer that is served", took_ns, limit_ns);
+        check_not_shorter(pod, "serve", "a transfer that is served", whole_ns, limit_ns);
     }
 }
 
@@ -184,6 +196,7 @@ static void on_barrier_begin(struct check_pod *pod, const struct rp_observation 
     rp_time_ns now_ns = sim_pod_clock_ns(pod->pod);
     waits->has_barrier_wait = seen->value >= now_ns;
     waits->barrier_ns = check_clock(pod);
+    waits->barrier_frozen_ns = sim_pod_frozen_ns(pod->pod);
     waits->barrier_limit_ns = seen->value - now_ns;
 }
 
@@ -198,7 +211,8 @@ static void on_barrier_end(struct check_pod *pod, const struct rp_observation *s
     check_not_longer(pod, "barrier", "a barrier", took_ns, waits->barrier_limit_ns);
     const struct rp_config *config = sim_pod_config(pod->pod);
     if (seen->error == RP_ERR_TIMEOUT && config != NULL) {
-        check_not_shorter(pod, "barrier", "a barrier", took_ns,
+        check_not_shorter(pod, "barrier", "a barrier",
+                          with_frozen(pod, took_ns, waits->barrier_frozen_ns),
                           config->replication_catchup_barrier_timeout_ns);
     }
 }

@@ -103,10 +103,12 @@ int sim_truth_flushed(struct sim_truth *truth, struct rp_view path, struct rp_vi
     if (!make_key(path, sha256, text, &text_bytes)) {
         return RP_ERR_INVALID;
     }
-    if (rp_table_get(&truth->versions, rp_view_make(text, text_bytes)) != NULL) {
-        return 0; /* the same bytes under the same name again */
+    struct version_record *record = rp_table_get(&truth->versions, rp_view_make(text, text_bytes));
+    if (record != NULL) { /* the same bytes under the same name again, maybe by somebody else */
+        record->version.origin_pod = origin_pod;
+        return 0;
     }
-    struct version_record *record = rp_allocate(truth->alloc, sizeof *record + text_bytes);
+    record = rp_allocate(truth->alloc, sizeof *record + text_bytes);
     if (record == NULL) {
         return RP_ERR_NOMEM;
     }

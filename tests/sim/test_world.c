@@ -130,6 +130,7 @@ static const char *const troubles[] = {
     "kind=refuse node=writer-1 for_=20s",
     "kind=pause node=reader-1 for_=20s",
     "kind=pause node=writer-1 for_=20s",
+    "kind=pause_fetch node=reader-1 for_=30s",
     "kind=pause_stop node=reader-1",
     "kind=pause_stop node=writer-1",
     "kind=skew299 node=reader-1",
@@ -149,6 +150,7 @@ static const char *const troubles[] = {
     "kind=coalesce for_=10s",
     "kind=late for_=30s",
     "kind=handles for_=10s",
+    "kind=same_bytes node=compactor-1 for_=5s",
 };
 
 /* Trouble on the way ends, and every file reaches every node. */

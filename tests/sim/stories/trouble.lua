@@ -35,6 +35,25 @@ function kinds.pause_stop(c, n)
   n:stop{ grace = "30s" }
   n:start()
 end
+-- Its time-outs run on while it is frozen, so those of fetches come early by the time that it was awake.
+function kinds.pause_fetch(c, n)
+  c.net:link("all", n, { latency = "200ms" })
+  c:sleep("2s")
+  for _, other in ipairs(c:nodes{}) do
+    if other.id ~= n.id then other:pause("25s") end
+  end
+  c:sleep("1s")
+  n:pause("8s")
+  c:sleep(c.params.for_)
+end
+-- Somebody else writes the very same bytes, none, under a name that is being pulled there.
+function kinds.same_bytes(c, n)
+  c.net:partition(n, "all", { for_ = c.params.for_ })
+  local path = c:node("writer-1"):flush{ files = 1, bytes = 0 }[1]
+  c:sleep("1s")
+  n:rewrite(path, {})
+  c:sleep(c.params.for_)
+end
 function kinds.skew299(c, n) n:clock{ skew = "299s" } c:sleep(c.params.for_) end
 function kinds.skew301(c, n) n:clock{ skew = "301s" } c:sleep(c.params.for_) end
 function kinds.jump(c, n) n:clock{ jump = "-10s", drift_ppm = 500 } c:sleep(c.params.for_) end
