@@ -36,7 +36,7 @@ void script_story_timed_out(struct script *script, const char *place, const char
     if (story->is_dropped) {
         return;
     }
-    sim_world_fail(script->world, "liveness", rp_view_text(""), place, detail);
+    sim_world_fail_liveness(script->world, place, detail);
     story->is_dropped = true;
     sim_world_story_done(script->world);
 }
@@ -295,7 +295,7 @@ static void fail_condition(struct script *script, struct script_condition *condi
     switch (kind) {
     case SCRIPT_CONDITION_WAIT: script_story_timed_out(script, "story/wait", detail); break;
     case SCRIPT_CONDITION_EVENTUALLY:
-        sim_world_fail(script->world, "liveness", rp_view_text(""), "story/eventually", detail);
+        sim_world_fail_liveness(script->world, "story/eventually", detail);
         end_if_complete(script);
         break;
     case SCRIPT_CONDITION_ALWAYS:

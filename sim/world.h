@@ -103,6 +103,8 @@ void sim_world_interrupt(struct sim_world *world);
 /* Property `liveness` or `scenario-check`; the run goes on. Text is copied. */
 void sim_world_fail(struct sim_world *world, const char *property, struct rp_view node_id,
                     const char *place, const char *detail);
+/* `liveness`, with the invariants of liveness behind the detail that do not hold at this moment. */
+void sim_world_fail_liveness(struct sim_world *world, const char *place, const char *detail);
 
 /* A checker's verdict on a node (NULL: on the cluster). `place`: what kind of node, in what
  * state; nothing that a seed changes. Texts are copied; repeats of one (property, node, place) are counted

@@ -175,8 +175,7 @@ static void run_story(struct sim_world *world)
         }
     }
     if (!world->is_story_done && !world->is_interrupted) {
-        sim_world_fail(world, "liveness", rp_view_text(""), "story/limit",
-                       "the story did not return within its limit");
+        sim_world_fail_liveness(world, "story/limit", "the story did not return within its limit");
     }
     world->result.virtual_seconds = sim_world_seconds(world, sim_world_true_now(world));
     drop_story(world);

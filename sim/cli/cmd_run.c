@@ -348,9 +348,9 @@ static void print_quiet(const struct sim_result *result)
     for (size_t i = 0; i < result->violation_count; i++) {
         const struct sim_violation *violation = &result->violations[i];
         if (!violation->is_tolerated) {
-            printf("%s at %.3f s: %s %s: %s\n", violation->property,
-                   (double)violation->time_ns / 1e9, violation->node, violation->place,
-                   violation->detail);
+            printf("%s at %.3f s: %s%s%s: %s\n", violation->property,
+                   (double)violation->time_ns / 1e9, violation->node,
+                   violation->node[0] == '\0' ? "" : " ", violation->place, violation->detail);
         }
     }
     if (result->verdict == SIM_VERDICT_FAIL) {

@@ -102,12 +102,25 @@ START_TEST(release_does_what_its_traits_say)
 }
 END_TEST
 
+/* What the cluster owes at the moment a wait ends in vain stands behind the scenario's own words. */
+START_TEST(wait_in_vain_names_what_is_owed)
+{
+    static const struct story_row row = {"wait_in_vain", "", "liveness", true};
+    struct script_outcome outcome;
+    run_row(&row, &outcome);
+    ck_assert_uint_ge(outcome.result->violation_count, 1);
+    ck_assert_str_eq(outcome.result->violations[0].detail, "the moon; not held: converges");
+    script_outcome_clear(&outcome);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sim.releases");
     TCase *tcase = tcase_create("stories");
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, release_does_what_its_traits_say, 0, ROWS(rows));
+    tcase_add_test(tcase, wait_in_vain_names_what_is_owed);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
