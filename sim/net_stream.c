@@ -534,13 +534,22 @@ static void tell_ended(struct net_conn *conn, unsigned index, const struct sim_e
     }
 }
 
-/* Pieces that have come are made one, as one read of a process would see them. */
-static void join_arrived(struct net_conn *conn, struct net_stream *stream)
+/* How many bytes the next read takes at most. */
+static size_t cut_bytes(const struct net_link *link, const struct net_stream *stream)
+{
+    return link->size_count == 0 ? SIZE_MAX
+                                 : link->sizes_bytes[stream->size_next % link->size_count];
+}
+
+/* Pieces that have come are made one, as one read of a process would see them; no more than that read
+ * takes, or every byte of a stream that is read byte by byte would be copied as often. */
+static void join_arrived(struct net_conn *conn, struct net_stream *stream, size_t wanted_bytes)
 {
     size_t length_bytes = 0;
     size_t unacked_bytes = 0;
     uint32_t count = 0;
-    while (count < stream->piece_count && !piece_at(stream, count)->is_end &&
+    while (length_bytes < wanted_bytes && count < stream->piece_count &&
+           !piece_at(stream, count)->is_end &&
            piece_at(stream, count)->arrive_ns <= net_now(conn->net)) {
         length_bytes += piece_at(stream, count)->chunk.length_bytes;
         unacked_bytes += piece_at(stream, count)->unacked_bytes;
@@ -575,12 +584,9 @@ static struct rp_chunk take_bytes(struct net_conn *conn, unsigned sender)
     struct net_stream *stream = &conn->sides[sender].out;
     struct net_link *link = conn->links[sender];
     struct net_piece *head = piece_at(stream, 0);
-    size_t part = head->chunk.length_bytes;
-    if (link->size_count > 0) {
-        size_t size = link->sizes_bytes[stream->size_next % link->size_count];
-        stream->size_next += 1;
-        part = size < part ? size : part;
-    }
+    size_t size = cut_bytes(link, stream);
+    size_t part = head->chunk.length_bytes < size ? head->chunk.length_bytes : size;
+    stream->size_next += link->size_count > 0;
     struct rp_chunk chunk = rp_chunk_slice(head->chunk, 0, part);
     rp_block_retain(chunk.block);
     head->chunk = rp_chunk_slice(head->chunk, part, head->chunk.length_bytes - part);
@@ -609,7 +615,7 @@ static void tell_stream(struct net_conn *conn, unsigned index, const struct sim_
         return;
     }
     if (conn->links[1 - index]->is_coalesced) {
-        join_arrived(conn, incoming);
+        join_arrived(conn, incoming, cut_bytes(conn->links[1 - index], incoming));
     }
     struct rp_chunk chunk = take_bytes(conn, 1 - index);
     if (conn->sides[1 - index].wants_room) {

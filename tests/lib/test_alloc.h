@@ -10,6 +10,7 @@ struct test_alloc {
     struct rp_alloc alloc; /* pass &test.alloc */
     size_t live_count;
     size_t call_count;
+    size_t asked_bytes; /* by new blocks, in total */
     size_t fail_at; /* 1 = the first call from now on; 0 = never */
 };
 
@@ -24,6 +25,7 @@ static inline void *test_alloc_allocate(void *state, size_t size_bytes)
     struct test_alloc *test = state;
     void *pointer = test_alloc_fails(test) ? NULL : malloc(size_bytes == 0 ? 1 : size_bytes);
     test->live_count += pointer != NULL;
+    test->asked_bytes += size_bytes;
     return pointer;
 }
 

@@ -423,6 +423,26 @@ START_TEST(coalesced_pieces_come_as_one)
 }
 END_TEST
 
+/* A stream that comes together and is read in small sizes is copied about once, however much of it waits. */
+START_TEST(coalesced_stream_in_small_sizes_is_copied_once)
+{
+    struct world world;
+    world_make(&world);
+    size_t size = 64;
+    ck_assert_int_eq(sim_net_segment(world.net, world.left_site, world.right_site, &size, 1, true),
+                     0);
+    dial_right(&world);
+    world.left.left_bytes = TOTAL_BYTES;
+    size_t before_bytes = world.test.asked_bytes;
+    feed(&world.left);
+    run_for(&world, 60 * RP_NS_PER_S);
+    ck_assert_uint_eq(world.right.received_bytes, TOTAL_BYTES);
+    ck_assert(world.right.is_in_order);
+    ck_assert_uint_lt(world.test.asked_bytes - before_bytes, 8 * (size_t)TOTAL_BYTES);
+    world_clear(&world);
+}
+END_TEST
+
 /* A piece that is late on its way (lost often, or on a slow link) holds up nobody else's. */
 START_TEST(late_piece_holds_up_its_own_connection_only)
 {
@@ -477,6 +497,7 @@ int main(void)
     tcase_add_test(tcase, segment_cuts_into_single_bytes);
     tcase_add_loop_test(tcase, datagrams_come_twice_or_out_of_order_when_told, 0, 3);
     tcase_add_loop_test(tcase, coalesced_pieces_come_as_one, 0, 2);
+    tcase_add_test(tcase, coalesced_stream_in_small_sizes_is_copied_once);
     tcase_add_test(tcase, late_piece_holds_up_its_own_connection_only);
     tcase_add_loop_test(tcase, handles_are_used_again_when_told, 0, 2);
     suite_add_tcase(suite, tcase);
