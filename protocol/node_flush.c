@@ -405,6 +405,12 @@ bool node_flush_is_pending(const struct rp_node *node, struct rp_view path)
     return rp_registrar_is_pending(node->registrar, path);
 }
 
+bool node_flush_replaces(const struct rp_node *node, const struct rp_file_entry *entry)
+{
+    const struct rp_file_record *file = rp_registrar_pending(node->registrar, entry->path);
+    return file != NULL && !rp_view_equal(file->sha256, entry->sha256);
+}
+
 int node_flush_init(struct rp_node *node)
 {
     node_timer_init(&node->registrar_timer, on_registrar_timer, node);

@@ -322,6 +322,8 @@ RP_MUST_USE int node_flush_check(struct rp_node *node, struct rp_flush_request *
 void node_flush_store(struct rp_node *node, struct rp_flush_request *request);
 /* A file of ours under that path is being stored, or waits for its registration. */
 bool node_flush_is_pending(const struct rp_node *node, struct rp_view path);
+/* So does that of other bytes than the entry's under its path. */
+bool node_flush_replaces(const struct rp_node *node, const struct rp_file_entry *entry);
 
 /* node_pull.c */
 RP_MUST_USE int node_pull_init(struct rp_node *node);

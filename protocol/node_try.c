@@ -183,18 +183,20 @@ static void on_published(void *owner, int error)
     }
 }
 
-/* What the manifest wants under that name now. While a version of our own waits for its registration
- * it wants nothing: ours is the newer one, and its bytes are nowhere else. */
-static const struct rp_file_entry *wanted_now(struct rp_node *node, struct rp_view path)
+/* What the manifest wants under that name now. While other bytes of our own wait for their
+ * registration it wants nothing: ours are the newer ones, and nowhere else. The same bytes are wanted:
+ * a crash may have spoilt our copy. */
+static const struct rp_file_entry *wanted_now(struct rp_node *node,
+                                              const struct rp_file_entry *entry)
 {
-    return node_flush_is_pending(node, path) ? NULL : rp_manifest_file(node->manifest, path);
+    return node_flush_replaces(node, entry) ? NULL : rp_manifest_file(node->manifest, entry->path);
 }
 
 /* invariants.md, publish-current: the manifest is asked again right before the rename. */
 static void publish(struct node_worker *worker)
 {
     struct rp_node *node = worker->node;
-    const struct rp_file_entry *now = wanted_now(node, worker->entry->path);
+    const struct rp_file_entry *now = wanted_now(node, worker->entry);
     if (worker->is_cancelled || !rp_puller_may_publish(node->puller, worker->index, now)) {
         fail(worker, RP_TRY_OBSOLETE);
         return;

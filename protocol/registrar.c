@@ -118,17 +118,23 @@ bool rp_registrar_is_idle(const struct rp_registrar *registrar)
     return waiting_count(registrar) + under_way_count(registrar) == 0;
 }
 
-bool rp_registrar_is_pending(const struct rp_registrar *registrar, struct rp_view path)
+const struct rp_file_record *rp_registrar_pending(const struct rp_registrar *registrar,
+                                                  struct rp_view path)
 {
     for (int state = 0; state < FINISHED; state += 1) {
         const struct item *item = registrar->lists[state].first;
         for (; item != NULL; item = item->next) {
             if (!item->is_superseded && rp_view_equal(item->file.path, path)) {
-                return true;
+                return &item->file;
             }
         }
     }
-    return false;
+    return NULL;
+}
+
+bool rp_registrar_is_pending(const struct rp_registrar *registrar, struct rp_view path)
+{
+    return rp_registrar_pending(registrar, path) != NULL;
 }
 
 /* ---- Life ------------------------------------------------------------------------------------ */

@@ -102,5 +102,8 @@ struct rp_registrar_counters rp_registrar_counters(const struct rp_registrar *re
 bool rp_registrar_is_idle(const struct rp_registrar *registrar);
 /* A record of that path is queued, proposed or resting. Linear in their number. */
 bool rp_registrar_is_pending(const struct rp_registrar *registrar, struct rp_view path);
+/* That record, or NULL; valid until the next step. */
+const struct rp_file_record *rp_registrar_pending(const struct rp_registrar *registrar,
+                                                  struct rp_view path);
 
 #endif

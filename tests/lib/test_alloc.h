@@ -11,7 +11,7 @@ struct test_alloc {
     size_t live_count;
     size_t call_count;
     size_t asked_bytes; /* by new blocks, in total */
-    size_t fail_at; /* 1 = the first call from now on; 0 = never */
+    size_t fail_at;     /* 1 = the first call from now on; 0 = never */
 };
 
 static inline bool test_alloc_fails(struct test_alloc *test)
