@@ -12,6 +12,8 @@ return {
       c:flush{ files = 2 }
       c:settle("1m")
       c:check(not c:node("reader-2"):up(), "no node without a secret")
+      local answer = c:node("reader-2"):query{}
+      c:check(answer.gated and not answer.complete, "a node that is down refuses queries")
       c:check(c:node("reader-1"):holds_all(), "the others do without it")
       return
     end
