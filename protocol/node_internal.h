@@ -275,6 +275,8 @@ void node_leave_received(struct rp_node *node, const struct rp_leave_notify *lea
 /* node_peer.c */
 void node_peer_accept(struct rp_node *node, rp_conn conn);
 void node_peer_end_all(struct rp_node *node);
+/* As it, but bodies on their way are left alone. */
+void node_peer_end_idle(struct rp_node *node);
 struct rp_node *node_inbound_node(const struct node_inbound *inbound);
 struct node_link *node_inbound_link(struct node_inbound *inbound);
 /* Sends a message; a failure to encode or send just closes. */

@@ -232,18 +232,32 @@ rp_time_ns rp_node_first_frame_wait(const struct rp_node *node)
     return longest_ns;
 }
 
+static void end_one(struct node_inbound *inbound)
+{
+    switch (inbound->role) {
+    case INBOUND_FIRST_FRAME: break;
+    case INBOUND_JOIN: node_join_cancel(inbound->session.join); break;
+    case INBOUND_FETCH: node_serve_cancel(inbound->session.serve); break;
+    case INBOUND_FORWARD: node_forwarded_cancel(inbound->session.forwarded); break;
+    }
+    node_link_abort(&inbound->link);
+    destroy(inbound);
+}
+
 /* For the stop and for the end of a life: no answer goes out any more. */
 void node_peer_end_all(struct rp_node *node)
 {
     while (node->inbound != NULL) {
-        struct node_inbound *inbound = node->inbound;
-        switch (inbound->role) {
-        case INBOUND_FIRST_FRAME: break;
-        case INBOUND_JOIN: node_join_cancel(inbound->session.join); break;
-        case INBOUND_FETCH: node_serve_cancel(inbound->session.serve); break;
-        case INBOUND_FORWARD: node_forwarded_cancel(inbound->session.forwarded); break;
+        end_one(node->inbound);
+    }
+}
+
+void node_peer_end_idle(struct rp_node *node)
+{
+    for (struct node_inbound *inbound = node->inbound, *next; inbound != NULL; inbound = next) {
+        next = inbound->next;
+        if (inbound->role != INBOUND_FETCH) {
+            end_one(inbound);
         }
-        node_link_abort(&inbound->link);
-        destroy(inbound);
     }
 }

@@ -66,11 +66,12 @@ static void begin_consensus(struct rp_node *node)
 
 /* ---- The components ----------------------------------------------------------------------------- */
 
-/* Who came in before is served on, until the process ends. */
+/* A body that is on its way goes on until the process ends; nobody waits for it. */
 static void begin_flush(struct rp_node *node)
 {
     node->is_accepting = false;
     node->ports.net.listen_stop(node->ports.net.state);
+    node_peer_end_idle(node);
     if (is_time_over(node)) {
         skip_to(node, STEP_COUNT);
     }
