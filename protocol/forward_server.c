@@ -45,6 +45,19 @@ static bool is_authentic(const struct rp_forward_host *host, const struct rp_for
                          RP_MAC_TOLERANCE_S) == RP_AUTH_OK;
 }
 
+/* behaviour.md 4 */
+static bool may_propose(const struct rp_traits *traits, struct rp_view role)
+{
+    static const char *const MUTATING[] = {"writer", "compactor", "standalone"};
+    for (size_t row = 0; row < sizeof MUTATING / sizeof MUTATING[0]; row += 1) {
+        if (rp_view_equal(role, rp_view_text(MUTATING[row]))) {
+            return true;
+        }
+    }
+    return traits->unknown_role == RP_UNKNOWN_ROLE_MUTATES &&
+           !rp_view_equal(role, rp_view_text("reader"));
+}
+
 static enum rp_forward_verdict judge_command(const struct rp_forward_host *host,
                                              const struct rp_forward_apply *request,
                                              struct rp_view role, struct rp_arena *arena)
@@ -56,11 +69,7 @@ static enum rp_forward_verdict judge_command(const struct rp_forward_host *host,
     if (type >= 32 || (host->traits->forwarded_commands & RP_FORWARDED(type)) == 0) {
         return RP_FORWARD_TYPE_REFUSED;
     }
-    /* behaviour.md 4: every role but this one may mutate; unknown ones count as standalone. */
-    if (rp_view_equal(role, rp_view_text("reader"))) {
-        return RP_FORWARD_ROLE_REFUSED;
-    }
-    return RP_FORWARD_PROPOSE;
+    return may_propose(host->traits, role) ? RP_FORWARD_PROPOSE : RP_FORWARD_ROLE_REFUSED;
 }
 
 enum rp_forward_verdict rp_forward_judge(const struct rp_forward_host *host,

@@ -70,6 +70,8 @@ enum rp_forward_stamp { RP_FORWARD_STAMP_AT_SUBMIT, RP_FORWARD_STAMP_AT_SEND };
  * fails on it. */
 enum rp_forward_idle { RP_FORWARD_IDLE_CLOSE_UNSEEN, RP_FORWARD_IDLE_CLOSE_SEEN };
 #define RP_FORWARDED(type) (1u << (type))
+/* behaviour.md 4: what a node may propose whose role nobody knows. */
+enum rp_unknown_role { RP_UNKNOWN_ROLE_MUTATES, RP_UNKNOWN_ROLE_REFUSED };
 /* behaviour.md 5.3: what an orderly stop's leave does to membership. */
 enum rp_leave_rule { RP_LEAVE_REMOVES, RP_LEAVE_MARKS };
 /* behaviour.md 9.3: heartbeats carry and need a MAC. */
@@ -137,6 +139,7 @@ struct rp_traits {
     enum rp_forward_stamp forward_stamp;
     enum rp_forward_idle forward_idle;
     uint32_t forwarded_commands; /* command types the leader takes: RP_FORWARDED bits */
+    enum rp_unknown_role unknown_role;
     enum rp_leave_rule leave_rule;
     enum rp_join_answer join_answer;
     enum rp_local_deletes local_deletes;

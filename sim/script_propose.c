@@ -3,6 +3,8 @@
 #include "protocol/command.h"
 #include "protocol/error.h"
 #include "protocol/json.h"
+#include "protocol/manifest.h"
+#include "protocol/node.h"
 #include "sim/alloc.h"
 #include "sim/script_story.h"
 #include "sim/workload.h"
@@ -250,8 +252,65 @@ static void append_default(struct payload *payload, const char *key)
     }
 }
 
+/* What the sender knows of the node that the fields name; NULL: nothing. */
+static const struct rp_node_record *known_record(const struct payload *payload, int fields)
+{
+    const struct rp_node_record *record = NULL;
+    struct rp_node *node = sim_pod_node(payload->pod);
+    const struct rp_manifest *manifest = node == NULL ? NULL : rp_node_manifest(node);
+    if (script_get(payload->lua, fields, "id") && lua_type(payload->lua, -1) == LUA_TSTRING &&
+        manifest != NULL) {
+        record = rp_manifest_node(manifest, script_take_path(payload->lua, -1, "n:propose: id"));
+    }
+    lua_pop(payload->lua, 1);
+    return record;
+}
+
+/* A record replaces the one before as a whole: what the scenario left out stays as it is. */
+static void append_known(struct payload *payload, const struct rp_node_record *record,
+                         const char *key)
+{
+    const struct {
+        const char *key;
+        struct rp_view text;
+    } texts[] = {
+        {"name", record->name},
+        {"role", record->role},
+        {"address", record->address},
+        {"cluster_name", record->cluster_name},
+        {"api_address", record->api_address},
+        {"state", record->state},
+        {"version", record->version},
+        {"writer_state", record->writer_state},
+        {"raft_address", record->raft_address},
+    };
+    for (size_t row = 0; row < sizeof texts / sizeof texts[0]; row += 1) {
+        if (strcmp(key, texts[row].key) == 0) {
+            append_key(payload, key);
+            append_string(payload, texts[row].text);
+        }
+    }
+    if (strcmp(key, "raft_id") == 0 && payload->error == 0) {
+        append_key(payload, key);
+        payload->error = rp_json_append_uint(&payload->json, record->raft_id);
+    }
+}
+
+/* Keys that no scenario writes. */
+static void append_rest(struct payload *payload, const struct rp_node_record *record)
+{
+    append_key(payload, "joined_unix_s");
+    if (payload->error == 0) {
+        payload->error = rp_json_append_int(&payload->json, record->joined_unix_s);
+    }
+    append_key(payload, "bound_fetch");
+    append(payload, rp_view_text(record->is_bound_fetch ? "true" : "false"));
+}
+
 static void append_fields(struct payload *payload, int fields, const struct command_name *command)
 {
+    const struct rp_node_record *record =
+        command->kind == PAYLOAD_NODE ? known_record(payload, fields) : NULL;
     for (const char *const *key = command->keys; *key != NULL; key += 1) {
         if (strcmp(*key, "type") == 0 || strcmp(*key, "payload") == 0) {
             continue;
@@ -261,8 +320,13 @@ static void append_fields(struct payload *payload, int fields, const struct comm
             append_value(payload, *key);
         } else if (command->kind == PAYLOAD_FILE) {
             append_default(payload, *key);
+        } else if (record != NULL) {
+            append_known(payload, record, *key);
         }
         lua_pop(payload->lua, 1);
+    }
+    if (record != NULL) {
+        append_rest(payload, record);
     }
 }
 

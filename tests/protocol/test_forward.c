@@ -502,7 +502,11 @@ static const struct judge_row JUDGEMENTS[] = {
     {"writer", DELETE_COMMAND, false, false, false, false, false, "writer", RP_FORWARD_PROPOSE},
     {"compactor", DELETE_COMMAND, false, false, false, false, false, "compactor",
      RP_FORWARD_PROPOSE},
-    {"no role", DELETE_COMMAND, false, false, false, false, false, "", RP_FORWARD_PROPOSE},
+    {"standalone", DELETE_COMMAND, false, false, false, false, false, "standalone",
+     RP_FORWARD_PROPOSE},
+    {"no role", DELETE_COMMAND, false, false, false, false, false, "", RP_FORWARD_ROLE_REFUSED},
+    {"unknown role", DELETE_COMMAND, false, false, false, false, false, "gateway",
+     RP_FORWARD_ROLE_REFUSED},
     {"update", "{\"type\":11,\"payload\":\"\"}", false, false, false, false, false, "writer",
      RP_FORWARD_PROPOSE},
 };
@@ -536,6 +540,16 @@ START_TEST(arc_leader_refuses_update)
     ck_assert_str_eq(server_story, "judged 8 send ");
     client_receive(rp_buffer_view(&acks));
     ck_assert_ptr_nonnull(strstr(story, "end 1=-2:invalid_command "));
+}
+END_TEST
+
+/* A role that nobody knows counts as standalone there, which may do all; a reader's is known. */
+START_TEST(arc_leader_takes_unknown_role)
+{
+    facts.role = "gateway";
+    request(DELETE_COMMAND);
+    server_receive(rp_buffer_view(&sent));
+    ck_assert_ptr_nonnull(strstr(server_story, "propose "));
 }
 END_TEST
 
@@ -662,6 +676,7 @@ int main(void)
     tcase_add_test(arc, idle_close_is_not_noticed_by_arc);
     tcase_add_test(arc, stamp_is_made_when_submitted_by_arc);
     tcase_add_test(arc, arc_leader_refuses_update);
+    tcase_add_test(arc, arc_leader_takes_unknown_role);
     suite_add_tcase(suite, arc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
