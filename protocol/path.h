@@ -45,5 +45,10 @@ struct rp_view rp_path_part_suffix(const struct rp_traits *traits);
 RP_MUST_USE int rp_path_stored_name(const struct rp_traits *traits, struct rp_view path,
                                     size_t root_length_bytes, struct rp_buffer *name_out,
                                     bool *is_refused_out);
+/* As it, for any object: `suffix_bytes` will stand behind the name (0: a buffer written whole, whose
+ * temporary name is short, and everything that reads). */
+RP_MUST_USE int rp_path_local_name(const struct rp_traits *traits, struct rp_view path,
+                                   size_t root_length_bytes, size_t suffix_bytes,
+                                   struct rp_buffer *name_out, bool *is_refused_out);
 
 #endif

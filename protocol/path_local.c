@@ -76,8 +76,9 @@ bool rp_path_is_stored_as_is(const struct rp_traits *traits)
     return traits->store_names == RP_STORE_NAMES_EXACT;
 }
 
-int rp_path_stored_name(const struct rp_traits *traits, struct rp_view path,
-                        size_t root_length_bytes, struct rp_buffer *name_out, bool *is_refused_out)
+int rp_path_local_name(const struct rp_traits *traits, struct rp_view path,
+                       size_t root_length_bytes, size_t suffix_bytes, struct rp_buffer *name_out,
+                       bool *is_refused_out)
 {
     size_t start = name_out->length_bytes;
     *is_refused_out = path.length_bytes == 0;
@@ -90,8 +91,14 @@ int rp_path_stored_name(const struct rp_traits *traits, struct rp_view path,
         return error;
     }
     struct rp_view name = rp_view_make(name_out->bytes + start, name_out->length_bytes - start);
-    size_t suffix_bytes = rp_path_part_suffix(traits).length_bytes;
     *is_refused_out =
         is_outside_or_root(name) || !fits_file_system(name, root_length_bytes, suffix_bytes);
     return 0;
+}
+
+int rp_path_stored_name(const struct rp_traits *traits, struct rp_view path,
+                        size_t root_length_bytes, struct rp_buffer *name_out, bool *is_refused_out)
+{
+    return rp_path_local_name(traits, path, root_length_bytes,
+                              rp_path_part_suffix(traits).length_bytes, name_out, is_refused_out);
 }

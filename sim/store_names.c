@@ -54,8 +54,8 @@ static bool map(const struct sim_store *store, struct rp_view path, struct rp_bu
     bool is_part = suffix.length_bytes > 0 && has_suffix(path, suffix);
     size_t base_bytes = path.length_bytes - (is_part ? suffix.length_bytes : 0);
     bool is_refused = false;
-    int error = rp_path_stored_name(store->names, rp_view_make(path.bytes, base_bytes), ROOT_BYTES,
-                                    scratch, &is_refused);
+    int error = rp_path_local_name(store->names, rp_view_make(path.bytes, base_bytes), ROOT_BYTES,
+                                   is_part ? suffix.length_bytes : 0, scratch, &is_refused);
     if (error == 0 && is_part) {
         error = rp_buffer_append(scratch, suffix);
     }

@@ -61,12 +61,13 @@ static int make(const struct rp_store_port *port, const char *path)
     return call.error;
 }
 
-static const char NAME_251[] = "db/"
-                               "00000000001111111111222222222233333333334444444444"
-                               "00000000001111111111222222222233333333334444444444"
-                               "00000000001111111111222222222233333333334444444444"
-                               "00000000001111111111222222222233333333334444444444"
-                               "00000000001111111111222222222233333333334444444444x";
+#define NAME_251                                                                                   \
+    "db/"                                                                                          \
+    "00000000001111111111222222222233333333334444444444"                                           \
+    "00000000001111111111222222222233333333334444444444"                                           \
+    "00000000001111111111222222222233333333334444444444"                                           \
+    "00000000001111111111222222222233333333334444444444"                                           \
+    "00000000001111111111222222222233333333334444444444x"
 
 static const struct {
     const char *name;
@@ -77,7 +78,8 @@ static const struct {
     {"its part file", RP_RELEASE_ARC, "db/a..b.parquet.part", "db/a_b.parquet.part"},
     {"a dot before the suffix", RP_RELEASE_ARC, "db/a..part", "db/a..part"},
     {"a leading slash", RP_RELEASE_PHASE3, "/db/a", "db/a"},
-    {"no room for the suffix", RP_RELEASE_ARC, NAME_251, NULL},
+    {"no room for the suffix", RP_RELEASE_ARC, NAME_251 ".part", NULL},
+    {"a file without it", RP_RELEASE_ARC, NAME_251, NAME_251},
     {"no suffix to make room for", RP_RELEASE_PHASE3, NAME_251, NAME_251},
     {"the root itself", RP_RELEASE_PHASE2, "/", NULL},
     {"exact names", RP_RELEASE_CURRENT, "db/a..b.parquet", "db/a..b.parquet"},
