@@ -463,3 +463,8 @@ size_t rp_node_connection_count(const struct rp_node *node)
 {
     return node->link_count;
 }
+
+size_t rp_node_exchange_count(const struct rp_node *node)
+{
+    return node->exchange_count;
+}

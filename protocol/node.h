@@ -168,6 +168,8 @@ bool rp_node_is_idle(const struct rp_node *node);
 /* Parts of the inspection for watchers that ask often. NULL and 0 on a standalone node. */
 const struct rp_manifest *rp_node_manifest(const struct rp_node *node);
 size_t rp_node_connection_count(const struct rp_node *node);
+/* One-shot requests of its own that are under way (joins, heartbeats, leaves), each with a time-out. */
+size_t rp_node_exchange_count(const struct rp_node *node);
 /* Does its registry hold this node healthy? False: it does not know it either. */
 bool rp_node_holds_healthy(const struct rp_node *node, struct rp_view peer_id);
 /* How long, by its own clock, the oldest inbound connection has been without its first frame. */

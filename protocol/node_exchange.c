@@ -32,6 +32,7 @@ static void destroy(struct node_exchange *exchange)
     if (exchange->next != NULL) {
         exchange->next->previous = exchange->previous;
     }
+    node->exchange_count -= 1;
     rp_release(node->ports.alloc, exchange);
 }
 
@@ -94,6 +95,7 @@ static void enlist(struct node_exchange *exchange)
         exchange->next->previous = exchange;
     }
     node->exchanges = exchange;
+    node->exchange_count += 1;
 }
 
 static int copy_frame(struct node_exchange *exchange, struct rp_view frame)

@@ -83,6 +83,7 @@ struct rp_node {
     struct rp_table links; /* rp_conn -> node_link */
     size_t link_count;
     struct node_exchange *exchanges;
+    size_t exchange_count;
     struct node_call *calls; /* store calls in flight */
     size_t call_count;       /* store and consensus calls in flight */
     struct node_consensus_call *consensus_calls;

@@ -58,8 +58,9 @@ void check_end_life(struct check_pod *pod, bool is_crash)
 
 /* ---- Connections ------------------------------------------------------------------------------ */
 
-/* The fewest connections over a health interval or two: what exchanges come and go with drops out,
- * what nobody closes stays. */
+/* The fewest connections over a health interval or two: what comes and goes drops out, what nobody
+ * closes stays. One-shot requests have a connection each until they end or time out; a node that has
+ * seen many rotations always has some under way to peers that are gone. */
 static void sample_connections(struct check_pod *pod)
 {
     const struct rp_node *node = sim_pod_node(pod->pod);
@@ -69,7 +70,9 @@ static void sample_connections(struct check_pod *pod)
     }
     struct check_life *life = &pod->life;
     rp_time_ns now_ns = check_now(pod->checks);
-    size_t count = rp_node_connection_count(node);
+    size_t open = rp_node_connection_count(node);
+    size_t requests = rp_node_exchange_count(node);
+    size_t count = open > requests ? open - requests : 0;
     if (!life->has_connection_low ||
         now_ns - life->connection_since_ns > config->health_check_interval_ns) {
         life->connection_low_before = life->has_connection_low ? life->connection_low : SIZE_MAX;

@@ -172,6 +172,12 @@ rp_time_ns rp_node_first_frame_wait(const struct rp_node *node)
     return node->first_frame_ns;
 }
 
+size_t rp_node_exchange_count(const struct rp_node *node)
+{
+    (void)node;
+    return 0;
+}
+
 size_t rp_node_connection_count(const struct rp_node *node)
 {
     return node->inspection.connection_count;
