@@ -18,6 +18,7 @@ return function(from, to)
       end
     end)
     c:sleep("10s")
+    local before = c:manifest()
     c:rotate{ release = to, nodes = "all", grace = "30s" }
     is_over = true
     c:sleep("10s")
@@ -29,7 +30,12 @@ return function(from, to)
         c:check(node:has(entry.path), node.id .. " lacks " .. entry.path .. " after the rotation")
       end
     end
-    c:check(#registered >= #paths * 2 // 3, "only " .. #registered .. " of " .. #paths .. " files are registered")
+    local is_there = {}
+    for _, entry in ipairs(registered) do is_there[entry.path] = true end
+    for _, entry in ipairs(before) do
+      c:check(is_there[entry.path], "the manifest lost " .. entry.path)
+    end
+    c:check(#before > 0 and #registered > #before, "no file came in while the nodes were rotated")
     c:sometimes("rotated-under-load", #paths > 20)
   end
 end
