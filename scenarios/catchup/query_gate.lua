@@ -6,7 +6,7 @@ return {
   about = "A reader that lost its disk refuses queries until it caught up, if its gate is on.",
   phase = 3,
   params = { files = 40 },
-  network = { bandwidth = "100Mbit/s" },
+  network = { bandwidth = "20Mbit/s" },
   cluster = {
     writers = 1,
     readers = 3,
@@ -18,7 +18,7 @@ return {
   },
 
   run = function(c)
-    c:flush{ files = c.params.files, bytes = "1MiB" }
+    c:flush{ files = c.params.files, bytes = "128KiB" }
     c:settle("2m")
     local gated, open = c:node("reader-1"), c:node("reader-2")
 
