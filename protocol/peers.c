@@ -320,15 +320,24 @@ const struct rp_peer *rp_peers_get(const struct rp_peers *peers, struct rp_view 
     return slot == NULL ? NULL : &slot->peer;
 }
 
+static bool is_later(const struct rp_peer *left, const struct rp_peer *right)
+{
+    return left->joined_unix_s != right->joined_unix_s ? left->joined_unix_s > right->joined_unix_s
+                                                       : left->born_sequence > right->born_sequence;
+}
+
+/* A pod that came back under another name on the same folder has the raft id of its predecessor, which
+ * is a member as long as nobody takes it out. Only the last that joined with it runs. */
 const struct rp_peer *rp_peers_get_by_raft_id(const struct rp_peers *peers, uint64_t raft_id)
 {
+    const struct rp_peer *found = NULL;
     size_t cursor = 0;
     for (const struct rp_peer *peer; (peer = rp_peers_next(peers, &cursor)) != NULL;) {
-        if (raft_id != 0 && peer->raft_id == raft_id) {
-            return peer;
+        if (raft_id != 0 && peer->raft_id == raft_id && (found == NULL || is_later(peer, found))) {
+            found = peer;
         }
     }
-    return NULL;
+    return found;
 }
 
 const struct rp_peer *rp_peers_next(const struct rp_peers *peers, size_t *cursor)

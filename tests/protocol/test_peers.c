@@ -120,12 +120,29 @@ START_TEST(registered_nodes_are_found_until_removed)
     ck_assert_uint_eq(rp_peers_state_count(peers, RP_PEER_HEALTHY), 2);
     ck_assert_uint_eq(rp_peers_role_count(peers, rp_view_text("reader")), 3);
     ck_assert_uint_eq(rp_peers_role_count(peers, rp_view_text("writer")), 0);
-    ck_assert_ptr_nonnull(rp_peers_get_by_raft_id(peers, 7));
+    ck_assert_ptr_eq(rp_peers_get_by_raft_id(peers, 7), rp_peers_get(peers, rp_view_text("a")));
     ck_assert_ptr_null(rp_peers_get_by_raft_id(peers, 0));
     ck_assert(rp_peers_remove(peers, rp_view_text("b")));
     ck_assert(!rp_peers_remove(peers, rp_view_text("b")));
     ck_assert_ptr_null(rp_peers_get(peers, rp_view_text("b")));
     ck_assert_str_eq(story, "self:added b:added a:added b:removed ");
+}
+END_TEST
+
+/* A renamed pod on its old folder, and its old name back again: the last to join is the one that runs. */
+START_TEST(last_to_join_has_the_raft_id)
+{
+    struct rp_peer_record again = {.id = rp_view_text("b"),
+                                   .role = rp_view_text("reader"),
+                                   .address = rp_view_text("b:2"),
+                                   .state = rp_view_text("healthy"),
+                                   .raft_id = 7,
+                                   .joined_unix_s = 1001};
+    add("b", "b:1", "healthy");
+    add("a", "a:1", "healthy");
+    ck_assert_ptr_eq(rp_peers_get_by_raft_id(peers, 7), rp_peers_get(peers, rp_view_text("a")));
+    ck_assert_int_eq(rp_peers_register(peers, &again), 0);
+    ck_assert_ptr_eq(rp_peers_get_by_raft_id(peers, 7), rp_peers_get(peers, rp_view_text("b")));
 }
 END_TEST
 
@@ -468,6 +485,7 @@ int main(void)
     TCase *tc = tcase_create("peers");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, registered_nodes_are_found_until_removed);
+    tcase_add_test(tc, last_to_join_has_the_raft_id);
     tcase_add_test(tc, registry_is_bounded);
     tcase_add_test(tc, records_are_copies);
     tcase_add_test(tc, registering_again_replaces_the_record);
