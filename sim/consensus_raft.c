@@ -32,12 +32,6 @@ struct sent {
     raft_io_send_cb done;
 };
 
-/* Where a member was last known to be. */
-struct route {
-    uint64_t raft_id;
-    char *address; /* owned */
-};
-
 struct sim_consensus_raft {
     const struct rp_alloc *alloc;
     struct rp_clock_port clock;
@@ -61,8 +55,7 @@ struct sim_consensus_raft {
     rp_time_ns disk_busy_until_ns;
     struct sent *sent_first, *sent_last;
     const struct sim_raft_message *receiving; /* its blocks are shared with what is appended */
-    struct route *routes;                     /* sorted by raft id */
-    size_t route_count, route_capacity;
+    struct raft_routes routes;
     bool is_io_closed;
     bool is_disk_broken;
 };
@@ -83,87 +76,22 @@ static void note(const struct sim_consensus_raft *member, enum sim_raft_note wha
     }
 }
 
-static char *view_text(const struct rp_alloc *alloc, struct rp_view view)
-{
-    char *text = rp_allocate(alloc, view.length_bytes + 1);
-    if (text != NULL) {
-        if (view.length_bytes > 0) {
-            memcpy(text, view.bytes, view.length_bytes);
-        }
-        text[view.length_bytes] = 0;
-    }
-    return text;
-}
-
 /* ---- Routes ---------------------------------------------------------------------------------- */
-
-static size_t route_place(const struct sim_consensus_raft *member, uint64_t raft_id)
-{
-    size_t low = 0;
-    size_t high = member->route_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (member->routes[middle].raft_id < raft_id) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
-static bool route_is_at(const struct sim_consensus_raft *member, size_t place, uint64_t raft_id)
-{
-    return place < member->route_count && member->routes[place].raft_id == raft_id;
-}
-
-static bool route_insert(struct sim_consensus_raft *member, size_t place, uint64_t raft_id)
-{
-    if (member->route_count == member->route_capacity) {
-        size_t capacity = member->route_capacity == 0 ? 8 : 2 * member->route_capacity;
-        struct route *routes = rp_resize(member->alloc, member->routes, capacity * sizeof *routes);
-        if (routes == NULL) {
-            return false;
-        }
-        member->routes = routes;
-        member->route_capacity = capacity;
-    }
-    memmove(member->routes + place + 1, member->routes + place,
-            (member->route_count - place) * sizeof *member->routes);
-    member->route_count += 1;
-    member->routes[place] = (struct route){raft_id, NULL};
-    return true;
-}
 
 static void route_set(void *context, uint64_t raft_id, struct rp_view address)
 {
     struct sim_consensus_raft *member = context;
-    if (raft_id == member->folder->raft_id || address.length_bytes == 0) {
-        return;
+    if (raft_id != member->folder->raft_id) {
+        raft_routes_set(&member->routes, raft_id, address);
     }
-    size_t place = route_place(member, raft_id);
-    if (route_is_at(member, place, raft_id)) {
-        if (rp_view_equal(rp_view_text(member->routes[place].address), address)) {
-            return;
-        }
-    }
-    char *text = view_text(member->alloc, address);
-    if (text == NULL ||
-        (!route_is_at(member, place, raft_id) && !route_insert(member, place, raft_id))) {
-        rp_release(member->alloc, text); /* a hint is lost, the next one may do */
-        return;
-    }
-    rp_release(member->alloc, member->routes[place].address);
-    member->routes[place].address = text;
 }
 
 /* What we know, else what libraft's configuration says. */
 static struct rp_view route_get(const struct sim_consensus_raft *member, uint64_t raft_id,
                                 const char *configured_address)
 {
-    size_t place = route_place(member, raft_id);
-    return route_is_at(member, place, raft_id) ? rp_view_text(member->routes[place].address)
-                                               : rp_bridge_address_host(configured_address);
+    struct rp_view known = raft_routes_get(&member->routes, raft_id);
+    return known.length_bytes > 0 ? known : rp_bridge_address_host(configured_address);
 }
 
 /* ---- Sending --------------------------------------------------------------------------------- */
@@ -717,10 +645,7 @@ static void seed_streams(struct sim_consensus_raft *member, uint64_t seed, uint6
 
 static void discard(struct sim_consensus_raft *member)
 {
-    for (size_t i = 0; i < member->route_count; i++) {
-        rp_release(member->alloc, member->routes[i].address);
-    }
-    rp_release(member->alloc, member->routes);
+    raft_routes_clear(&member->routes);
     rp_release(member->alloc, member->address);
     rp_release(member->alloc, member->cluster_name);
     rp_release(member->alloc, member);
@@ -749,6 +674,7 @@ int sim_consensus_raft_new(const struct sim_consensus_raft_params *params,
         return RP_ERR_NOMEM;
     }
     member->alloc = params->alloc;
+    member->routes.alloc = params->alloc;
     member->clock = params->clock;
     member->folder = params->folder;
     member->transport = params->transport;
@@ -758,8 +684,8 @@ int sim_consensus_raft_new(const struct sim_consensus_raft_params *params,
     member->disk_latency_ns = params->disk_latency_ns;
     member->tick_timer = (struct rp_timer){on_tick, member, 0};
     member->disk_timer = (struct rp_timer){on_disk, member, 0};
-    member->address = view_text(params->alloc, params->raft_address);
-    member->cluster_name = view_text(params->alloc, params->cluster_name);
+    member->address = raft_text(params->alloc, params->raft_address);
+    member->cluster_name = raft_text(params->alloc, params->cluster_name);
     seed_streams(member, params->seed, params->incarnation);
     fill_io(member);
     int error = member->address == NULL || member->cluster_name == NULL

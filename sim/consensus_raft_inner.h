@@ -1,4 +1,4 @@
-/* Shared by consensus_raft.c, raft_folder.c and raft_message.c alone; sees <raft.h>. */
+/* Shared by consensus_raft.c, raft_folder.c, raft_message.c and raft_route.c alone; sees <raft.h>. */
 #ifndef REPLISIM_SIM_CONSENSUS_RAFT_INNER_H
 #define REPLISIM_SIM_CONSENSUS_RAFT_INNER_H
 
@@ -83,5 +83,27 @@ RP_MUST_USE int raft_message_fill(struct sim_raft_message *message,
 RP_MUST_USE int raft_message_fill_aux(struct sim_raft_message *message, struct rp_view bytes);
 /* What libraft is given: fresh memory of its own. Errors: RAFT_NOMEM. */
 int raft_message_copy_out(const struct sim_raft_message *message, struct raft_message *target);
+
+/* ---- raft_route.c ----------------------------------------------------------------------------- */
+
+struct raft_route {
+    uint64_t raft_id;
+    char *address; /* owned */
+};
+
+/* Where members were last known to be; sorted by raft id. */
+struct raft_routes {
+    const struct rp_alloc *alloc;
+    struct raft_route *rows;
+    size_t count, capacity;
+};
+
+/* A hint: an empty address, and one for which memory is short, change nothing. */
+void raft_routes_set(struct raft_routes *routes, uint64_t raft_id, struct rp_view address);
+/* Borrowed until the next set; empty: unknown. */
+struct rp_view raft_routes_get(const struct raft_routes *routes, uint64_t raft_id);
+void raft_routes_clear(struct raft_routes *routes);
+/* A copy with a NUL behind; NULL: no memory. */
+char *raft_text(const struct rp_alloc *alloc, struct rp_view view);
 
 #endif
