@@ -315,7 +315,9 @@ static void remember_peer(struct node_worker *worker, struct rp_view peer_id)
 {
     worker->peer_id_bytes = peer_id.length_bytes < sizeof worker->peer_id ? peer_id.length_bytes
                                                                           : sizeof worker->peer_id;
-    memcpy(worker->peer_id, peer_id.bytes, worker->peer_id_bytes);
+    if (worker->peer_id_bytes > 0) {
+        memcpy(worker->peer_id, peer_id.bytes, worker->peer_id_bytes);
+    }
 }
 
 void node_try_begin(struct node_worker *worker, const struct rp_pull_action *action)

@@ -159,7 +159,7 @@ struct rp_store_port {
     void (*stage_write)(void *state, struct rp_store_request *request, rp_store_handle writer,
                         struct rp_chunk chunk);
     /* Sync, rename to the final name, sync the folder: in one visible step, or not at all. The
-     * writer is gone afterwards, whatever the result. */
+     * writer and the staging object are gone afterwards, whatever the result. */
     void (*stage_publish)(void *state, struct rp_store_request *request, rp_store_handle writer);
     /* Removes the staging object and the writer. */
     void (*stage_discard)(void *state, struct rp_store_request *request, rp_store_handle writer);

@@ -497,11 +497,11 @@ static struct rp_store_list_item *list_page(struct sim_store *store, const struc
     return items;
 }
 
-/* Publishing and discarding end the writer, whatever the result. */
+/* Publishing and discarding end the writer and its staging object, whatever the result. */
 static void op_cancelled(struct sim_store *store, struct store_op *op)
 {
     if (op->kind == STORE_STAGE_PUBLISH || op->kind == STORE_STAGE_DISCARD) {
-        handle_close(store, handle_find(store, op->handle));
+        rp_ignore(apply_stage_discard(store, op));
     }
     op->error = RP_ERR_CANCELLED;
 }

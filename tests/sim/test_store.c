@@ -227,6 +227,25 @@ START_TEST(calls_complete_in_order_and_cancel_completes_once)
 }
 END_TEST
 
+/* Whoever cancels a publish has no writer any more to tidy up with: nothing may stay behind. */
+START_TEST(cancelled_publish_leaves_nothing)
+{
+    struct world world;
+    struct call call;
+    world_make(&world, 1 << 30);
+    rp_store_handle writer = stage(&world, "db/x", RP_STAGE_TRUNCATE);
+    ck_assert_int_eq(write_body(&world, writer, BODY_BYTES), 0);
+    world.port->stage_publish(world.port->state, begin(&call), writer);
+    world.port->cancel(world.port->state, &call.request);
+    run(&world);
+    ck_assert_int_eq(call.error, RP_ERR_CANCELLED);
+    ck_assert_uint_eq(sim_store_staged_count(world.store), 0);
+    ck_assert_uint_eq(sim_store_count(world.store), 0);
+    ck_assert_uint_eq(sim_store_used_bytes(world.store), 0);
+    world_clear(&world);
+}
+END_TEST
+
 /* After the life's end no call completes. */
 START_TEST(detach_drops_calls_in_flight)
 {
@@ -514,6 +533,7 @@ int main(void)
     tcase_add_loop_test(tcase, power_loss_takes_what_was_not_synced, 0, 2);
     tcase_add_test(tcase, lying_disk_loses_a_published_object);
     tcase_add_test(tcase, calls_complete_in_order_and_cancel_completes_once);
+    tcase_add_test(tcase, cancelled_publish_leaves_nothing);
     tcase_add_test(tcase, detach_drops_calls_in_flight);
     tcase_add_test(tcase, kill_takes_what_the_faults_say);
     tcase_add_test(tcase, appends_and_listings_fail_when_told);
