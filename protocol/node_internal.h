@@ -333,6 +333,9 @@ RP_MUST_USE int node_pull_init(struct rp_node *node);
 void node_pull_clear(struct rp_node *node);
 enum rp_announce_result node_pull_offer(struct rp_node *node, const struct rp_file_entry *entry,
                                         enum rp_announce_source source);
+/* Nothing is owed for a path that the manifest has lost, whatever came of its pull: a deletion that was
+ * applied before the pull was offered, or while it ended, is told to nobody again. */
+void node_pull_forget_gone(struct rp_node *node, struct rp_view path);
 void node_pull_announce(struct rp_node *node, const struct rp_file_entry *entry,
                         enum rp_announce_source source);
 void node_pull_run(struct rp_node *node); /* carries out what the puller wants */

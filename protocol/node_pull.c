@@ -135,6 +135,13 @@ static void cancel(struct node_worker *worker)
     }
 }
 
+void node_pull_forget_gone(struct rp_node *node, struct rp_view path)
+{
+    if (rp_manifest_file(node->manifest, path) == NULL) {
+        rp_readiness_deleted(node->readiness, path);
+    }
+}
+
 static void end_pull(struct rp_node *node, struct node_worker *worker,
                      const struct rp_pull_action *action)
 {
@@ -144,6 +151,7 @@ static void end_pull(struct rp_node *node, struct node_worker *worker,
     node_see_entry(node, RP_SEE_PULL_END, action->entry, (uint64_t)action->outcome, action->attempt,
                    0);
     rp_readiness_pull_ended(node->readiness, action->entry->path, action->outcome);
+    node_pull_forget_gone(node, action->entry->path);
 }
 
 static void carry_out(struct rp_node *node, const struct rp_pull_action *action)

@@ -63,6 +63,7 @@ static void offer(struct rp_node *node, const struct rp_file_entry *entry)
     (void)rp_file_entry_retain(entry);
     event.result = node_pull_offer(node, entry, RP_ANNOUNCE_WALK);
     step(node, &event);
+    node_pull_forget_gone(node, entry->path); /* the page may be older than the deletion */
     rp_file_entry_release(entry);
 }
 
