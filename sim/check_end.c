@@ -8,17 +8,25 @@
 
 /* ---- Stops ------------------------------------------------------------------------------------ */
 
+static void mark_stop_asked(struct check_pod *pod)
+{
+    pod->life.stop_asked_ns = check_now(pod->checks);
+    pod->life.stop_frozen_ns = sim_pod_frozen_ns(pod->pod);
+}
+
 void check_end_stop_asked(struct check_pod *pod)
 {
     if (pod->life.is_open && !pod->life.is_stop_asked) {
         pod->life.is_stop_asked = true;
-        pod->life.stop_asked_ns = check_now(pod->checks);
+        mark_stop_asked(pod);
     }
 }
 
 static void check_stop_time(struct check_pod *pod, const char *what)
 {
-    rp_time_ns took_ns = check_now(pod->checks) - pod->life.stop_asked_ns;
+    rp_time_ns passed_ns = check_now(pod->checks) - pod->life.stop_asked_ns;
+    rp_time_ns frozen_ns = sim_pod_frozen_ns(pod->pod) - pod->life.stop_frozen_ns;
+    rp_time_ns took_ns = passed_ns > frozen_ns ? passed_ns - frozen_ns : 0;
     if (pod->life.is_stop_asked && took_ns > RP_STOP_TOTAL_NS) {
         check_violate(pod, SIM_PROP_STOPS_IN_TIME, what, "the stop took %llu ms",
                       (unsigned long long)(took_ns / RP_NS_PER_MS));
@@ -96,7 +104,7 @@ void check_end_observe(struct check_pod *pod, const struct rp_observation *seen)
     case RP_SEE_STOP_BEGIN: /* a frozen process hears of it late */
         pod->life.is_stop_asked = true;
         pod->life.is_stopping = true;
-        pod->life.stop_asked_ns = check_now(pod->checks);
+        mark_stop_asked(pod);
         break;
     case RP_SEE_STOPPED: pod->life.is_stopped = true; break;
     case RP_SEE_CRASHED:

@@ -278,6 +278,15 @@ static void waits_to_the_limit(struct sim_world *world)
     close_down(world);
 }
 
+/* A process that is frozen does not hear of its stop before it goes on; the time is not its own. */
+static void frozen_through_its_stop(struct sim_world *world)
+{
+    sim_checks_stop_begins(world->checks, &world->pods[READER]);
+    world->pods[READER].frozen_ns = 40 * RP_NS_PER_S;
+    fake_pass(world, 40 * RP_NS_PER_S);
+    sim_checks_life_ends(world->checks, &world->pods[READER], true); /* its grace ran out */
+}
+
 /* A resumed fetch goes on where it broke off; another peer begins anew; codes mean what they say. */
 static void resumed_and_refused(struct sim_world *world)
 {
@@ -387,6 +396,7 @@ static const struct {
     {"damaged file is removed", damaged_file_is_removed},
     {"stopped in the middle", stopped_in_the_middle},
     {"waits to the limit", waits_to_the_limit},
+    {"frozen through its stop", frozen_through_its_stop},
     {"resumed and refused", resumed_and_refused},
     {"lost in a crash and pulled again", lost_in_a_crash_and_pulled_again},
     {"backlog of one worker", backlog_of_one_worker},
