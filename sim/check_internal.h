@@ -157,7 +157,7 @@ struct check_life {
     bool is_stop_asked, is_stopping, is_stopped;
     rp_time_ns stop_asked_ns;
     rp_time_ns stop_frozen_ns; /* how long the process had been frozen by then */
-    size_t leftover_count; /* staging objects that an earlier life left */
+    size_t leftover_count;     /* staging objects that an earlier life left */
     bool has_connection_low;
     rp_time_ns connection_since_ns;               /* when the present interval of samples began */
     size_t connection_low, connection_low_before; /* the fewest, in it and in the one before */
