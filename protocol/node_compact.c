@@ -395,8 +395,9 @@ static void on_opened_to_discard(void *owner, int error)
         on_discarded(removal, error);
         return;
     }
-    store->stage_discard(store->state, node_call_begin(&removal->call, on_discarded),
-                         removal->call.request.handle);
+    rp_store_handle writer =
+        removal->call.request.handle; /* the next call begins with an empty one */
+    store->stage_discard(store->state, node_call_begin(&removal->call, on_discarded), writer);
 }
 
 static struct removal *new_removal(struct node_compaction *compaction, struct rp_view path,
