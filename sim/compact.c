@@ -286,7 +286,7 @@ static void name_output(struct sim_compaction *compaction)
 {
     struct sim_world *world = compaction->world;
     struct rp_view oldest = compaction->sources[0];
-    unsigned long long number = ++world->compaction_number;
+    unsigned long long number = ++world->run->compaction_number;
     size_t folder_bytes = oldest.length_bytes;
     while (folder_bytes > 0 && oldest.bytes[folder_bytes - 1] != '/') {
         folder_bytes -= 1;

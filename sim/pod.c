@@ -13,6 +13,16 @@ struct rp_view sim_pod_id(const struct sim_pod *pod)
     return rp_view_text(pod->id);
 }
 
+struct rp_view sim_pod_label(const struct sim_pod *pod)
+{
+    return rp_view_text(pod->label);
+}
+
+sim_site sim_pod_site(const struct sim_pod *pod)
+{
+    return pod->site;
+}
+
 struct rp_view sim_pod_role(const struct sim_pod *pod)
 {
     return rp_view_text(pod->role);
@@ -187,17 +197,17 @@ int sim_pod_set_config(struct sim_pod *pod, const struct rp_config *config)
 
 void sim_pod_vacate(struct sim_pod *pod)
 {
-    struct sim_world *world = pod->world;
-    sim_net_vacate(world->net, sim_pod_address(pod));
-    if (!world->is_address_reused) {
+    struct sim_run *run = pod->world->run;
+    sim_net_vacate(run->net, sim_pod_address(pod));
+    if (!run->is_address_reused) {
         return;
     }
-    if (world->vacancy_count == SIM_VACANCY_MAX) {
-        world->vacancy_count -= 1;
-        memmove(&world->vacancies[0], &world->vacancies[1],
-                world->vacancy_count * sizeof world->vacancies[0]);
+    if (run->vacancy_count == SIM_VACANCY_MAX) {
+        run->vacancy_count -= 1;
+        memmove(&run->vacancies[0], &run->vacancies[1],
+                run->vacancy_count * sizeof run->vacancies[0]);
     }
-    struct sim_vacancy *vacancy = &world->vacancies[world->vacancy_count++];
+    struct sim_vacancy *vacancy = &run->vacancies[run->vacancy_count++];
     vacancy->former = pod;
     memcpy(vacancy->host, pod->host, sizeof vacancy->host);
 }
@@ -205,24 +215,24 @@ void sim_pod_vacate(struct sim_pod *pod)
 /* The oldest address that another pod left, if addresses are used again. */
 static bool take_vacancy(struct sim_pod *pod)
 {
-    struct sim_world *world = pod->world;
+    struct sim_run *run = pod->world->run;
     size_t row = 0;
-    while (row < world->vacancy_count && world->vacancies[row].former == pod) {
+    while (row < run->vacancy_count && run->vacancies[row].former == pod) {
         row += 1;
     }
-    if (row == world->vacancy_count) {
+    if (row == run->vacancy_count) {
         return false;
     }
-    memcpy(pod->host, world->vacancies[row].host, sizeof pod->host);
-    world->vacancy_count -= 1;
-    memmove(&world->vacancies[row], &world->vacancies[row + 1],
-            (world->vacancy_count - row) * sizeof world->vacancies[0]);
+    memcpy(pod->host, run->vacancies[row].host, sizeof pod->host);
+    run->vacancy_count -= 1;
+    memmove(&run->vacancies[row], &run->vacancies[row + 1],
+            (run->vacancy_count - row) * sizeof run->vacancies[0]);
     return true;
 }
 
 static void draw_host(struct sim_pod *pod)
 {
-    uint64_t number = ++pod->world->address_count;
+    uint64_t number = ++pod->world->run->address_count;
     (void)snprintf(pod->host, sizeof pod->host, "10.%u.%u.%u", (unsigned)(number >> 16 & 255),
                    (unsigned)(number >> 8 & 255), (unsigned)(number & 255));
 }
@@ -258,7 +268,7 @@ int sim_pod_new_volume(struct sim_pod *pod)
     struct sim_world *world = pod->world;
     const struct sim_storage_spec *storage = &world->spec.storage;
     struct sim_store_spec spec = {
-        .name = rp_view_text(pod->id),
+        .name = sim_pod_label(pod),
         .number = pod->number,
         .owner = pod,
         .read_bytes_per_s = storage->read_bytes_per_s,
@@ -314,7 +324,7 @@ int sim_pod_put(struct sim_pod *pod, struct rp_view path, uint64_t size_bytes)
 {
     struct sim_world *world = pod->world;
     sim_body_key key =
-        sim_body_key_make(world->spec.seed, rp_view_text("put"), ++world->flush_number, false);
+        sim_body_key_make(world->spec.seed, rp_view_text("put"), ++world->run->flush_number, false);
     return sim_store_put(pod->store, path, key, size_bytes, sim_clock_wall(pod->clock));
 }
 
@@ -461,6 +471,7 @@ void sim_pod_free(struct sim_pod *pod)
     rp_config_clear(&pod->config);
     rp_release(alloc, pod->waits);
     rp_release(alloc, pod->id);
+    rp_release(alloc, pod->label);
     rp_release(alloc, pod->role);
     rp_release(alloc, pod->zone);
     rp_release(alloc, pod);

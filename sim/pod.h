@@ -12,6 +12,9 @@ enum sim_pod_state { SIM_POD_DOWN, SIM_POD_BOOTING, SIM_POD_UP, SIM_POD_STOPPING
 struct rp_node;
 
 struct rp_view sim_pod_id(const struct sim_pod *pod);
+/* Its id, unique in the run: in a further cluster it stands behind that one's name ("other/reader-1"). */
+struct rp_view sim_pod_label(const struct sim_pod *pod);
+uint32_t sim_pod_site(const struct sim_pod *pod); /* its place in the network (sim/net.h) */
 struct rp_view sim_pod_role(const struct sim_pod *pod);
 struct rp_view sim_pod_zone(const struct sim_pod *pod);
 struct rp_view sim_pod_address(const struct sim_pod *pod); /* of the present or last life */

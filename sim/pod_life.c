@@ -239,7 +239,7 @@ static void note_misdeed(void *context, enum fault_hostile_kind kind, struct rp_
 static int make_hostile(struct sim_pod *pod)
 {
     struct sim_world *world = pod->world;
-    sim_rng_init(&pod->hostile_random, world->spec.seed, "hostile", sim_pod_id(pod), pod->life);
+    sim_rng_init(&pod->hostile_random, world->spec.seed, "hostile", sim_pod_label(pod), pod->life);
     struct fault_hostile_params params = {
         .alloc = &world->alloc,
         .net = *sim_endpoint_port(pod->endpoint),
@@ -270,7 +270,7 @@ static int make_ports(struct sim_pod *pod)
     };
     struct sim_gate gate = {pod, gate_enter, gate_leave};
     for (int purpose = 0; purpose < RP_RANDOM_PURPOSE_COUNT; purpose += 1) {
-        sim_rng_init(&pod->random[purpose], world->spec.seed, PURPOSES[purpose], sim_pod_id(pod),
+        sim_rng_init(&pod->random[purpose], world->spec.seed, PURPOSES[purpose], sim_pod_label(pod),
                      pod->life);
     }
     pod->ports.alloc = &world->alloc;
@@ -374,13 +374,13 @@ static void end_life(struct sim_pod *pod, bool is_kill, bool is_host)
         sim_store_killed(pod->store, is_host);
     }
     sim_clock_detach(pod->clock);
-    sim_dns_remove(world->dns, sim_event_queue_now(world->queue), sim_pod_id(pod));
+    sim_dns_remove(world->dns, sim_event_queue_now(world->queue), sim_pod_label(pod));
     pod->state = SIM_POD_DOWN;
     pod->is_frozen = false;
     pod->is_stopped = false;
     pod->stop_at_event = 0;
-    sim_trace_note(world->trace, is_kill ? "life-killed" : "life-stopped", &pod->id[0],
-                   strlen(pod->id));
+    sim_trace_note(world->trace, is_kill ? "life-killed" : "life-stopped", pod->label,
+                   strlen(pod->label));
     tell_waits(pod);
 }
 
@@ -389,7 +389,7 @@ static void end_life(struct sim_pod *pod, bool is_kill, bool is_host)
 static void fail_boot(struct sim_pod *pod, const char *note)
 {
     (void)snprintf(pod->boot_note, sizeof pod->boot_note, "%s", note);
-    sim_world_log(pod->world, sim_pod_id(pod), note);
+    sim_world_log(pod->world, sim_pod_label(pod), note);
     pod->state = SIM_POD_BOOTING;
     end_life(pod, true, false);
 }
@@ -448,13 +448,13 @@ static void boot(void *context, uint64_t argument)
     }
     if (error == 0) {
         error = sim_dns_set(world->dns, pod->life_began_ns, rp_view_text(world->spec.cluster.name),
-                            sim_pod_id(pod), rp_view_text(pod->host));
+                            sim_pod_label(pod), rp_view_text(pod->host));
     }
     if (error != 0) {
         fail_boot(pod, note);
         return;
     }
-    sim_trace_note(world->trace, "life-begins", &pod->id[0], strlen(pod->id));
+    sim_trace_note(world->trace, "life-begins", pod->label, strlen(pod->label));
     sim_checks_life_begins(world->checks, pod);
     pod->state = SIM_POD_UP;
     if (rp_node_start(pod->node) != 0) {

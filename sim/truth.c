@@ -175,7 +175,7 @@ static void add_sample(struct sim_truth *truth, const struct file_record *record
     }
     rp_time_ns lag_ns = now_ns - record->file.commit_ns;
     truth->samples[truth->sample_count++] = (struct sim_lag_sample){
-        .node_id = sim_pod_id(pod),
+        .node_id = sim_pod_label(pod),
         .path = record->file.path,
         .committed_s = sim_world_seconds(truth->world, record->file.commit_ns),
         .lag_s = (double)lag_ns / 1e9,
@@ -189,7 +189,7 @@ static void take_sample(struct sim_truth *truth, struct file_record *record, str
     uint64_t number = sim_pod_number(pod);
     if (!record->file.is_registered || number == record->origin_pod ||
         bit(record->sampled_bits, record->word_count, number) ||
-        truth->world->phase == SIM_PHASE_SETUP) {
+        truth->world->run->phase == SIM_PHASE_SETUP) {
         return;
     }
     record->sampled_bits[number / 64] |= UINT64_C(1) << (number % 64);
@@ -481,7 +481,7 @@ static size_t append_unbounded(struct sim_truth *truth, struct sim_lag_sample *o
                            !sim_truth_holds(truth, pod, &record->file);
             if (is_owed && out != NULL) {
                 out[count] = (struct sim_lag_sample){
-                    .node_id = sim_pod_id(pod),
+                    .node_id = sim_pod_label(pod),
                     .path = record->file.path,
                     .committed_s = sim_world_seconds(truth->world, record->file.commit_ns),
                     .lag_s = -1,

@@ -166,7 +166,7 @@ static void name_file(struct sim_flush *flush)
                           "%s/%s/%04lld/%02lld/%02lld/%02lld/%s-%06llu.parquet", flush->database,
                           flush->measurement, (long long)year, (long long)month, (long long)day,
                           (long long)(wall_s / 3600 % 24), flush->pod->id,
-                          (unsigned long long)++flush->world->flush_number);
+                          (unsigned long long)++flush->world->run->flush_number);
     flush->path_bytes = length < 0 ? 0 : (size_t)length;
 }
 
@@ -300,13 +300,13 @@ static struct sim_flush *new_flush(struct sim_pod *pod, const struct sim_flush_s
     flush->file_count = spec->file_count;
     flush->is_sparse = spec->is_sparse;
     flush->is_update = spec->is_update;
-    flush->number = ++world->flush_count;
+    flush->number = ++world->run->flush_count;
     flush->life = pod->life;
     if (spec->path.length_bytes != 0) {
         flush->fixed_path =
             sim_copy_text(world, (const char *)spec->path.bytes, spec->path.length_bytes);
     }
-    sim_rng_init(&flush->rng, world->spec.seed, "workload", sim_pod_id(pod), flush->number);
+    sim_rng_init(&flush->rng, world->spec.seed, "workload", sim_pod_label(pod), flush->number);
     flush->next = world->flushes;
     if (flush->next != NULL) {
         flush->next->previous = flush;

@@ -19,21 +19,15 @@ char *sim_copy_text(const struct sim_world *world, const char *text, size_t leng
 
 /* ---- Watching ------------------------------------------------------------------------------------- */
 
-static void on_event(void *context, rp_time_ns now_ns, enum sim_event_kind kind, uint64_t argument)
-{
-    struct sim_world *world = context;
-    sim_trace_event(world->trace, now_ns, kind, argument);
-}
-
 static void count_bytes(struct sim_world *world, const struct rp_observation *seen)
 {
     if (seen->kind == RP_SEE_FETCH_END) {
-        world->result.bytes_hashed += seen->value2;
-        world->result.bytes_replicated += seen->value == RP_FETCH_OK ? seen->value2 : 0;
+        world->run->result.bytes_hashed += seen->value2;
+        world->run->result.bytes_replicated += seen->value == RP_FETCH_OK ? seen->value2 : 0;
     } else if (seen->kind == RP_SEE_FLUSH_QUEUED) {
-        world->result.bytes_hashed += (uint64_t)seen->size_bytes;
+        world->run->result.bytes_hashed += (uint64_t)seen->size_bytes;
     } else if (seen->kind == RP_SEE_PRESENT) {
-        world->result.bytes_hashed += seen->value2;
+        world->run->result.bytes_hashed += seen->value2;
     }
 }
 
@@ -41,102 +35,18 @@ static void count_bytes(struct sim_world *world, const struct rp_observation *se
 void sim_world_see(struct sim_world *world, struct sim_pod *pod,
                    const struct rp_observation *observation)
 {
-    sim_trace_observation(world->trace, sim_world_true_now(world), sim_pod_id(pod), observation);
+    sim_trace_observation(world->trace, sim_world_true_now(world), sim_pod_label(pod), observation);
     sim_truth_observe(world->truth, pod, observation);
     count_bytes(world, observation);
     sim_checks_observe(world->checks, pod, observation);
     sim_world_cut_off_see(world, pod, observation);
 }
 
-static void on_visible(void *context, struct sim_store *store, struct rp_view path,
-                       struct rp_view sha256, const struct sim_content *content, bool is_by_node)
-{
-    struct sim_world *world = context;
-    struct sim_pod *pod = sim_store_owner(store);
-    sim_truth_visible(world->truth, pod, path, content);
-    sim_checks_visible(world->checks, pod, path, sha256, content, is_by_node);
-}
-
-static void on_vanished(void *context, struct sim_store *store, struct rp_view path,
-                        const struct sim_content *content, bool is_by_node)
-{
-    struct sim_world *world = context;
-    struct sim_pod *pod = sim_store_owner(store);
-    sim_truth_vanished(world->truth, pod, path);
-    sim_checks_vanished(world->checks, pod, path, content, is_by_node);
-}
-
-static void on_called(void *context, struct sim_store *store, enum sim_store_call call,
-                      struct rp_view path)
-{
-    struct sim_world *world = context;
-    sim_checks_called(world->checks, sim_store_owner(store), call, path);
-}
-
-static void on_damaged(void *context, struct sim_store *store, struct rp_view path)
-{
-    struct sim_world *world = context;
-    struct sim_pod *pod = sim_store_owner(store);
-    sim_truth_visible(world->truth, pod, path, sim_store_content(store, path));
-    sim_checks_damaged(world->checks, pod, path);
-}
-
 /* ---- Birth ---------------------------------------------------------------------------------------- */
 
-#define TRACE_RING_BYTES ((size_t)4 << 20)
-
-static int make_parts(struct sim_world *world)
+bool sim_world_is_first(const struct sim_world *world)
 {
-    const struct rp_alloc *alloc = &world->alloc;
-    const struct sim_world_spec *spec = &world->spec;
-    struct sim_event_watch watch = {world, on_event};
-    int error = sim_event_queue_new(alloc, &world->queue);
-    if (error == 0) {
-        sim_event_queue_watch(world->queue, &watch);
-        sim_event_queue_permute(world->queue, spec->shared_permutation_key);
-        error = sim_trace_new(alloc, TRACE_RING_BYTES, &world->trace);
-    }
-    if (error == 0) {
-        error = sim_bodies_new(alloc, SIM_BODY_CACHE_BYTES, &world->bodies);
-    }
-    if (error == 0) {
-        error = sim_dns_new(alloc, spec->seed, &world->dns);
-    }
-    if (error == 0) {
-        error = rp_entry_pool_new(alloc, &world->pool);
-    }
-    if (error == 0) {
-        error = sim_ideal_log_new(alloc, 0, &world->ideal_log);
-    }
-    if (error == 0) {
-        error = sim_truth_new(world, alloc, &world->truth);
-    }
-    return error == 0 ? sim_checks_new(world, alloc, &world->checks) : error;
-}
-
-static int make_net_and_disks(struct sim_world *world)
-{
-    const struct sim_world_spec *spec = &world->spec;
-    struct sim_net_spec net = {
-        .alloc = &world->alloc,
-        .queue = world->queue,
-        .trace = world->trace,
-        .dns = world->dns,
-        .seed = spec->seed,
-        .latency_ns = spec->network.latency_ns,
-        .bandwidth_bytes_per_s = spec->network.bandwidth_bytes_per_s,
-        .loss = spec->network.loss,
-    };
-    struct sim_disks_spec disks = {
-        .alloc = &world->alloc,
-        .queue = world->queue,
-        .bodies = world->bodies,
-        .trace = world->trace,
-        .seed = spec->seed,
-        .watch = {world, on_visible, on_vanished, on_called, on_damaged},
-    };
-    int error = sim_net_new(&net, &world->net);
-    return error != 0 ? error : sim_disks_new(&disks, &world->disks);
+    return world == world->run->worlds[0];
 }
 
 /* The whole second that the true wall clock shows at time 0 is the same in every run, so set-up has
@@ -149,67 +59,67 @@ static rp_time_ns setup_length(const struct sim_cluster_spec *cluster)
     return (10 + nodes * per_node_ms / 1000) * RP_NS_PER_S;
 }
 
-int sim_world_new(const struct sim_world_spec *spec, struct sim_world **world_out,
-                  char note_out[160])
+static void borrow_parts(struct sim_world *world, struct sim_run *run)
 {
-    note_out[0] = '\0';
-    const struct rp_alloc *alloc = sim_libc_alloc();
-    struct sim_world *world = rp_allocate_zeroed(alloc, sizeof *world);
+    world->run = run;
+    world->queue = run->queue;
+    world->trace = run->trace;
+    world->bodies = run->bodies;
+    world->dns = run->dns;
+    world->net = run->net;
+    world->disks = run->disks;
+    world->pool = run->pool;
+}
+
+/* Clusters of one run draw different raft ids. */
+static void init_identities(struct sim_world *world)
+{
+    struct rp_view key = rp_view_make(NULL, 0);
+    if (!sim_world_is_first(world)) {
+        key = rp_view_text(world->spec.cluster.name);
+    }
+    sim_rng_init(&world->identities, world->spec.seed, "raft-ids", key, 0);
+}
+
+int sim_world_make(struct sim_run *run, const struct sim_world_spec *spec,
+                   struct sim_world **world_out)
+{
+    struct sim_world *world = rp_allocate_zeroed(&run->alloc, sizeof *world);
     if (world == NULL) {
         return RP_ERR_NOMEM;
     }
-    world->alloc = *alloc;
+    world->alloc = run->alloc;
+    borrow_parts(world, run);
     rp_table_init(&world->compacted, &world->alloc);
-    rp_table_init(&world->cut_offs, alloc);
+    rp_table_init(&world->cut_offs, &world->alloc);
+    sim_run_take(run, world);
+    *world_out = world;
     int error = sim_world_spec_copy(spec, &world->spec);
-    if (error != 0) {
-        rp_release(alloc, world);
-        return error;
-    }
-    world->zero_ns = setup_length(&spec->cluster);
-    world->result.seed = spec->seed;
-    world->result.is_closing_short = spec->closing == SIM_CLOSING_SHORT;
-    sim_rng_init(&world->identities, spec->seed, "raft-ids", rp_view_make(NULL, 0), 0);
-    error = make_parts(world);
     if (error == 0) {
-        error = make_net_and_disks(world);
+        init_identities(world);
+        error = sim_ideal_log_new(&world->alloc, 0, &world->ideal_log);
+    }
+    if (error == 0) {
+        error = sim_truth_new(world, &world->alloc, &world->truth);
+    }
+    return error == 0 ? sim_checks_new(world, &world->alloc, &world->checks) : error;
+}
+
+int sim_world_new(const struct sim_world_spec *spec, struct sim_world **world_out,
+                  char note_out[160])
+{
+    struct sim_run *run = NULL;
+    note_out[0] = '\0';
+    int error = sim_run_new(spec, setup_length(&spec->cluster), &run);
+    if (error == 0) {
+        error = sim_world_make(run, spec, world_out);
     }
     if (error != 0) {
         (void)snprintf(note_out, 160, "%s", rp_strerror(error));
-        sim_world_free(world);
-        return error;
+        sim_run_free(run);
+        *world_out = NULL;
     }
-    *world_out = world;
-    return 0;
-}
-
-static void clear_result(struct sim_world *world)
-{
-    struct sim_result *result = &world->result;
-    sim_world_free_cut_offs(world);
-    for (size_t row = 0; row < result->violation_count; row += 1) {
-        free(result->violations[row].property);
-        free(result->violations[row].node);
-        free(result->violations[row].place);
-        free(result->violations[row].detail);
-    }
-    for (size_t row = 0; row < result->reached_count; row += 1) {
-        free(result->reached[row]);
-    }
-    for (size_t row = 0; row < result->metric_count; row += 1) {
-        free(result->metrics[row].name);
-    }
-    for (size_t row = 0; row < result->counters_count; row += 1) {
-        free(result->counters[row].node);
-    }
-    free(result->violations);
-    free(result->reached);
-    free(result->metrics);
-    free(result->counters);
-    free(result->error);
-    free(result->scenario);
-    free(result->params_json);
-    free(result->repeat);
+    return error;
 }
 
 static void drop_waits(struct sim_pod *pod)
@@ -220,11 +130,8 @@ static void drop_waits(struct sim_pod *pod)
     pod->wait_count = 0;
 }
 
-void sim_world_free(struct sim_world *world)
+void sim_world_end_lives(struct sim_world *world)
 {
-    if (world == NULL) {
-        return;
-    }
     for (size_t index = 0; index < world->pod_count; index += 1) {
         drop_waits(world->pods[index]);
         sim_pod_kill(world->pods[index], false);
@@ -232,27 +139,28 @@ void sim_world_free(struct sim_world *world)
     sim_workload_drop_all(world);
     sim_compact_drop_all(world);
     sim_checks_free(world->checks);
-    if (world->net != NULL) {
-        sim_net_free(world->net);
-    }
+    world->checks = NULL;
+}
+
+void sim_world_clear(struct sim_world *world)
+{
     for (size_t index = 0; index < world->pod_count; index += 1) {
         sim_pod_free(world->pods[index]);
     }
-    rp_release(&world->alloc, world->pods);
+    rp_release(&world->alloc, (void *)world->pods);
     sim_truth_free(world->truth);
     sim_ideal_log_free(world->ideal_log);
-    rp_entry_pool_free(world->pool);
-    if (world->disks != NULL) {
-        sim_disks_free(world->disks);
-    }
-    sim_dns_free(world->dns);
-    sim_bodies_free(world->bodies);
-    sim_trace_free(world->trace);
-    sim_event_queue_free(world->queue);
-    clear_result(world);
+    sim_world_free_cut_offs(world);
     sim_world_spec_clear(&world->spec);
     struct rp_alloc alloc = world->alloc;
     rp_release(&alloc, world);
+}
+
+void sim_world_free(struct sim_world *world)
+{
+    if (world != NULL) {
+        sim_run_free(world->run);
+    }
 }
 
 /* ---- Pods ------------------------------------------------------------------------------------------ */
@@ -371,10 +279,11 @@ static int fill_pod(struct sim_world *world, struct sim_pod *pod, const struct s
     pod->zone = sim_copy_text(world, zone == NULL ? "" : zone, zone == NULL ? 0 : strlen(zone));
     int error = rp_config_copy(config == NULL ? &world->spec.cluster.config : config, &pod->config);
     if (error == 0) {
-        error = sim_net_site(world->net, sim_pod_id(pod), sim_pod_zone(pod), &pod->site);
+        error = sim_net_site(world->net, sim_pod_label(pod), sim_pod_zone(pod), &pod->site);
     }
     if (error == 0) {
-        int64_t wall_base_ns = SIM_WALL_AT_ZERO_S * (int64_t)RP_NS_PER_S - (int64_t)world->zero_ns;
+        int64_t wall_base_ns =
+            SIM_WALL_AT_ZERO_S * (int64_t)RP_NS_PER_S - (int64_t)world->run->zero_ns;
         error = sim_clock_new(&world->alloc, world->queue, wall_base_ns, &pod->clock);
     }
     if (error == 0) {
@@ -382,6 +291,20 @@ static int fill_pod(struct sim_world *world, struct sim_pod *pod, const struct s
         error = sim_pod_new_volume(pod);
     }
     return error;
+}
+
+static char *make_label(const struct sim_world *world, const char *id)
+{
+    if (sim_world_is_first(world)) {
+        return sim_copy_text(world, id, strlen(id));
+    }
+    size_t name_bytes = strlen(world->spec.cluster.name), id_bytes = strlen(id);
+    char *label = rp_allocate(&world->alloc, name_bytes + id_bytes + 2);
+    RP_ASSERT(label != NULL);
+    memcpy(label, world->spec.cluster.name, name_bytes);
+    label[name_bytes] = '/';
+    memcpy(label + name_bytes + 1, id, id_bytes + 1);
+    return label;
 }
 
 /* A pod on an empty volume that does not boot yet. */
@@ -402,8 +325,9 @@ int sim_world_new_pod(struct sim_world *world, const struct sim_add_spec *spec,
     }
     const char *name = spec->id != NULL ? spec->id : id;
     pod->world = world;
-    pod->number = world->pod_count;
     pod->id = sim_copy_text(world, name, strlen(name));
+    pod->label = make_label(world, name);
+    sim_run_number(world->run, pod);
     pod->role = sim_copy_text(world, spec->role, strlen(spec->role));
     grow_pods(world);
     world->pods[world->pod_count++] = pod;
@@ -433,20 +357,20 @@ rp_time_ns sim_world_true_now(const struct sim_world *world)
 rp_time_ns sim_world_now(const struct sim_world *world)
 {
     rp_time_ns now_ns = sim_world_true_now(world);
-    return now_ns > world->zero_ns ? now_ns - world->zero_ns : 0;
+    return now_ns > world->run->zero_ns ? now_ns - world->run->zero_ns : 0;
 }
 
 double sim_world_seconds(const struct sim_world *world, rp_time_ns true_ns)
 {
-    return true_ns >= world->zero_ns ? (double)(true_ns - world->zero_ns) / 1e9
-                                     : -(double)(world->zero_ns - true_ns) / 1e9;
+    return true_ns >= world->run->zero_ns ? (double)(true_ns - world->run->zero_ns) / 1e9
+                                          : -(double)(world->run->zero_ns - true_ns) / 1e9;
 }
 
 sim_event sim_world_at(struct sim_world *world, rp_time_ns at_ns, sim_event_fn run, void *context,
                        uint64_t argument)
 {
-    rp_time_ns true_ns =
-        at_ns > RP_TIME_NEVER - world->zero_ns ? RP_TIME_NEVER - 1 : at_ns + world->zero_ns;
+    rp_time_ns true_ns = at_ns > RP_TIME_NEVER - world->run->zero_ns ? RP_TIME_NEVER - 1
+                                                                     : at_ns + world->run->zero_ns;
     return sim_event_queue_add(world->queue, true_ns, SIM_EVENT_STORY, run, context, argument);
 }
 
@@ -492,7 +416,7 @@ struct sim_trace *sim_world_trace(struct sim_world *world)
 
 struct sim_result *sim_world_result(struct sim_world *world)
 {
-    return &world->result;
+    return &world->run->result;
 }
 
 size_t sim_world_manifest(struct sim_world *world, size_t from, struct sim_manifest_row *rows_out,
@@ -552,7 +476,7 @@ static bool is_repeat(const struct sim_violation *known, const struct violation_
 
 static void add_violation(struct sim_world *world, const struct violation_words *words)
 {
-    struct sim_result *result = &world->result;
+    struct sim_result *result = &world->run->result;
     for (size_t row = 0; row < result->violation_count; row += 1) {
         if (is_repeat(&result->violations[row], words)) {
             return;
@@ -586,7 +510,7 @@ void sim_world_violate(struct sim_world *world, const char *property, struct sim
                        const char *place, const char *detail)
 {
     struct violation_words words = {.property = property, .place = place, .detail = detail};
-    words.node_id = pod == NULL ? rp_view_text("") : sim_pod_id(pod);
+    words.node_id = pod == NULL ? rp_view_text("") : sim_pod_label(pod);
     words.has_release = pod != NULL;
     words.release = pod == NULL ? RP_RELEASE_CURRENT : pod->life_release;
     add_violation(world, &words);
@@ -594,7 +518,7 @@ void sim_world_violate(struct sim_world *world, const char *property, struct sim
 
 void sim_world_metric(struct sim_world *world, const char *name, double value)
 {
-    struct sim_result *result = &world->result;
+    struct sim_result *result = &world->run->result;
     struct sim_metric_summary *metric = NULL;
     for (size_t row = 0; row < result->metric_count && metric == NULL; row += 1) {
         metric = strcmp(result->metrics[row].name, name) == 0 ? &result->metrics[row] : NULL;
@@ -614,7 +538,7 @@ void sim_world_metric(struct sim_world *world, const char *name, double value)
 
 void sim_world_reached(struct sim_world *world, const char *name)
 {
-    struct sim_result *result = &world->result;
+    struct sim_result *result = &world->run->result;
     for (size_t row = 0; row < result->reached_count; row += 1) {
         if (strcmp(result->reached[row], name) == 0) {
             return;
@@ -630,18 +554,6 @@ void sim_world_log(struct sim_world *world, struct rp_view node_id, const char *
 {
     sim_trace_note(world->trace, "log-of", node_id.bytes, node_id.length_bytes);
     sim_trace_note(world->trace, "log", text, strlen(text));
-}
-
-int sim_world_write_lag_csv(struct sim_world *world, FILE *file)
-{
-    struct sim_lag_sample *samples = NULL;
-    size_t count = 0;
-    int error = sim_truth_lag(world->truth, &samples, &count);
-    if (error == 0) {
-        (void)sim_lag_summarize(samples, count);
-        error = sim_lag_write_csv(samples, count, file);
-    }
-    return error;
 }
 
 /* ---- Settled? ------------------------------------------------------------------------------------------ */
@@ -681,9 +593,9 @@ bool sim_world_is_settled(struct sim_world *world)
 void sim_world_stale_names(struct sim_world *world, rp_time_ns stale_ns, bool is_address_reused)
 {
     sim_dns_set_stale(world->dns, stale_ns);
-    world->is_address_reused = is_address_reused;
+    world->run->is_address_reused = is_address_reused;
     if (!is_address_reused) {
-        world->vacancy_count = 0;
+        world->run->vacancy_count = 0;
     }
 }
 

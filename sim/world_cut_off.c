@@ -105,7 +105,7 @@ static int order_of_keys(const void *left_pointer, const void *right_pointer)
 static void set_side(const struct sim_world *world, struct sim_cut_off_side *side, uint64_t number,
                      uint64_t release)
 {
-    const char *id = world->pods[number]->id;
+    const char *id = world->run->pods[number]->label;
     size_t size_bytes = strlen(id) + 1;
     side->node = malloc(size_bytes);
     RP_ASSERT(side->node != NULL);
@@ -115,11 +115,13 @@ static void set_side(const struct sim_world *world, struct sim_cut_off_side *sid
 
 void sim_world_sum_up_cut_offs(struct sim_world *world)
 {
-    struct sim_result *result = &world->result;
+    struct sim_result *result = &world->run->result;
     size_t count = rp_table_count(&world->cut_offs), cursor = 0, used = 0;
     struct cut_off **pairs = calloc(count + 1, sizeof(struct cut_off *));
-    result->cut_offs = calloc(count + 1, sizeof *result->cut_offs);
-    RP_ASSERT(pairs != NULL && result->cut_offs != NULL);
+    struct sim_cut_off *longer =
+        realloc(result->cut_offs, (result->cut_off_count + count + 1) * sizeof *longer);
+    RP_ASSERT(pairs != NULL && longer != NULL);
+    result->cut_offs = longer;
     for (struct cut_off *pair; (pair = rp_table_next(&world->cut_offs, &cursor)) != NULL;) {
         pairs[used++] = pair;
     }
@@ -140,9 +142,4 @@ void sim_world_free_cut_offs(struct sim_world *world)
         rp_release(&world->alloc, pair);
     }
     rp_table_clear(&world->cut_offs);
-    for (size_t row = 0; row < world->result.cut_off_count; row += 1) {
-        free(world->result.cut_offs[row].colon.node);
-        free(world->result.cut_offs[row].nul.node);
-    }
-    free(world->result.cut_offs);
 }

@@ -32,8 +32,9 @@ enum sim_phase { SIM_PHASE_SETUP, SIM_PHASE_STORY, SIM_PHASE_CLOSING, SIM_PHASE_
 
 struct sim_pod {
     struct sim_world *world;
-    uint64_t number;
+    uint64_t number;        /* order of birth, over all clusters of the run */
     char *id, *role, *zone; /* owned */
+    char *label;            /* owned: its id, in a further cluster behind the cluster's name */
     enum sim_pod_state state;
     bool is_gone;
     char boot_note[160];                /* why its last boot failed; "" else */
@@ -92,7 +93,41 @@ struct sim_vacancy {
 };
 #define SIM_VACANCY_MAX 64
 
+/* What the clusters of a run share: time, network, disks, names, addresses and the result. */
+struct sim_run {
+    struct rp_alloc alloc;
+    uint64_t seed;
+    struct sim_event_queue *queue;
+    struct sim_trace *trace;
+    struct sim_bodies *bodies;
+    struct sim_dns *dns;
+    struct sim_net *net;
+    struct sim_disks *disks;
+    struct rp_entry_pool *pool;
+
+    struct sim_world **worlds; /* owned; the first is the scenario's own cluster */
+    size_t world_count;
+    struct sim_pod **pods; /* those of all worlds, by number; array owned */
+    size_t pod_count, pod_max;
+    uint64_t address_count;
+    bool is_address_reused;
+    struct sim_vacancy vacancies[SIM_VACANCY_MAX]; /* oldest first */
+    size_t vacancy_count;
+
+    enum sim_phase phase;
+    rp_time_ns zero_ns, limit_ns;
+    enum sim_closing closing;
+    const struct sim_story *story;
+    bool is_story_done, is_story_dropped, is_interrupted;
+    struct sim_result result;
+    uint64_t flush_number;      /* of files, in their names */
+    uint64_t flush_count;       /* of workloads */
+    uint64_t compaction_number; /* in the names of their outputs */
+};
+
+/* One cluster of a run. Parts of the run that its pods use all the time are borrowed by name. */
 struct sim_world {
+    struct sim_run *run;
     struct rp_alloc alloc;
     struct sim_world_spec spec; /* owned copy */
     struct sim_event_queue *queue;
@@ -102,38 +137,48 @@ struct sim_world {
     struct sim_net *net;
     struct sim_disks *disks;
     struct rp_entry_pool *pool;
+
     struct sim_ideal_log *ideal_log;
     struct sim_truth *truth;
     struct sim_checks *checks;
     struct sim_rng identities; /* raft ids */
     struct rp_table cut_offs;  /* world_cut_off.c */
     bool has_mixed_macs;       /* pods of releases that cannot authenticate each other */
-
-    struct sim_pod **pods; /* owned, in order of birth */
+    struct sim_pod **pods;     /* owned, in order of birth */
     size_t pod_count, pod_max;
-    uint64_t address_count;
-    bool is_address_reused;
-    struct sim_vacancy vacancies[SIM_VACANCY_MAX]; /* oldest first */
-    size_t vacancy_count;
-
-    enum sim_phase phase;
-    rp_time_ns zero_ns;
-    const struct sim_story *story;
-    bool is_story_done, is_story_dropped, is_interrupted;
-    struct sim_result result;
-    uint64_t flush_number; /* of files, in their names */
-    uint64_t flush_count;  /* of workloads */
     struct sim_flush *flushes;
-    uint64_t compaction_number; /* in the names of their outputs */
     struct sim_compaction *compactions;
     struct rp_table compacted; /* source path -> owned sim_compacted */
 };
+
+/* run.c. Errors: RP_ERR_NOMEM. */
+RP_MUST_USE int sim_run_new(const struct sim_world_spec *spec, rp_time_ns zero_ns,
+                            struct sim_run **run_out);
+/* With all its worlds. */
+void sim_run_free(struct sim_run *run);
+/* The world is the run's from now on. */
+void sim_run_take(struct sim_run *run, struct sim_world *world);
+void sim_run_number(struct sim_run *run, struct sim_pod *pod);
+
+/* world_setup.c. The nodes of the declaration, none booted yet; `note_out` says what is wrong. Errors:
+ * RP_ERR_NOMEM, RP_ERR_INVALID (no nodes). */
+RP_MUST_USE int sim_world_make_nodes(struct sim_world *world, char note_out[160]);
+void sim_world_boot_all(struct sim_world *world);
+/* False: `note_out` names a node that is not ready. */
+bool sim_world_has_come_up(struct sim_world *world, char note_out[160]);
 
 /* world_spec.c: deep; cleared by sim_world_spec_clear, whatever is returned */
 RP_MUST_USE int sim_world_spec_copy(const struct sim_world_spec *source,
                                     struct sim_world_spec *target);
 
 /* world.c */
+bool sim_world_is_first(const struct sim_world *world);
+/* A cluster that borrows all parts of the run, and is the run's. Its nodes are to be made. Errors:
+ * RP_ERR_NOMEM. */
+RP_MUST_USE int sim_world_make(struct sim_run *run, const struct sim_world_spec *spec,
+                               struct sim_world **world_out);
+void sim_world_end_lives(struct sim_world *world); /* for run.c: first all lives, then the rest */
+void sim_world_clear(struct sim_world *world);
 char *sim_copy_text(const struct sim_world *world, const char *text, size_t length);
 void sim_world_see(struct sim_world *world, struct sim_pod *pod,
                    const struct rp_observation *observation);
@@ -141,7 +186,7 @@ RP_MUST_USE int sim_world_new_pod(struct sim_world *world, const struct sim_add_
                                   struct sim_pod **pod_out);
 
 bool sim_world_has_holder(struct sim_world *world, const struct sim_truth_file *file);
-void sim_world_sum_up(struct sim_world *world);
+void sim_run_sum_up(struct sim_run *run); /* world_result.c */
 
 /* world_cut_off.c: when a pod is born, or is to come back as another release */
 void sim_world_note_release(struct sim_world *world, const struct sim_pod *pod);

@@ -1,0 +1,89 @@
+/* How the nodes that a cluster was declared with come to be: before time 0, or within the story. */
+#include <stdio.h>
+
+#include "sim/world_internal.h"
+
+static int make_role(struct sim_world *world, const char *role, uint32_t count)
+{
+    for (uint32_t number = 0; number < count; number += 1) {
+        struct sim_add_spec spec = {.role = role};
+        struct sim_pod *pod = NULL;
+        int error = sim_world_new_pod(world, &spec, &pod);
+        if (error != 0) {
+            return error;
+        }
+    }
+    return 0;
+}
+
+int sim_world_make_nodes(struct sim_world *world, char note_out[160])
+{
+    const struct sim_cluster_spec *cluster = &world->spec.cluster;
+    int error = make_role(world, "writer", cluster->writer_count);
+    if (error == 0) {
+        error = make_role(world, "compactor", cluster->compactor_count);
+    }
+    if (error == 0) {
+        error = make_role(world, "reader", cluster->reader_count);
+    }
+    if (error != 0 || world->pod_count == 0) {
+        (void)snprintf(note_out, 160, "%s", error != 0 ? rp_strerror(error) : "no nodes");
+        return error != 0 ? error : RP_ERR_INVALID;
+    }
+    return 0;
+}
+
+/* The first leader bootstraps; the others join it by the ordinary handshake, one after another. */
+void sim_world_boot_all(struct sim_world *world)
+{
+    const char *wanted = world->spec.cluster.leader;
+    struct sim_pod *first = world->pods[0];
+    if (wanted != NULL && sim_world_pod(world, rp_view_text(wanted)) != NULL) {
+        first = sim_world_pod(world, rp_view_text(wanted));
+    }
+    rp_time_ns now_ns = sim_world_true_now(world);
+    first->is_bootstrap = true;
+    sim_pod_boot_at(first, now_ns);
+    rp_time_ns gap_ns = world->spec.cluster.consensus == SIM_CONSENSUS_RAFT ? 250 * RP_NS_PER_MS
+                                                                            : 10 * RP_NS_PER_MS;
+    rp_time_ns at_ns = now_ns + 2 * RP_NS_PER_S;
+    for (size_t index = 0; index < world->pod_count; index += 1) {
+        if (world->pods[index] != first) {
+            sim_pod_boot_at(world->pods[index], at_ns);
+            at_ns += gap_ns;
+        }
+    }
+}
+
+static void say_not_ready(const struct sim_pod *pod, char note_out[160])
+{
+    if (pod->boot_note[0] != '\0') {
+        (void)snprintf(note_out, 160, "%.40s did not start: %.100s", pod->label, pod->boot_note);
+    } else {
+        (void)snprintf(note_out, 160,
+                       "%.60s was not ready when set-up ended; see cluster.config and network",
+                       pod->label);
+    }
+}
+
+/* Nothing more is to come of it: ready, or one that may not run, or not with the others. */
+static bool has_come_up(const struct sim_pod *pod)
+{
+    return sim_pod_is_ready(pod) || sim_world_is_outside(pod->world, pod) ||
+           (pod->life != 0 && pod->judgement != RP_CONFIG_RUN);
+}
+
+bool sim_world_has_come_up(struct sim_world *world, char note_out[160])
+{
+    for (size_t index = 0; index < world->pod_count; index += 1) {
+        struct sim_pod *pod = world->pods[index];
+        if (!has_come_up(pod)) {
+            say_not_ready(pod, note_out);
+            return false;
+        }
+    }
+    for (size_t index = 0; index < world->pod_count; index += 1) {
+        world->pods[index]->is_bootstrap = false;
+    }
+    return true;
+}
