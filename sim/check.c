@@ -57,6 +57,11 @@ void check_violate_all(struct sim_checks *checks, enum sim_property property, co
     sim_world_violate(checks->world, sim_property_name(property), NULL, place, detail);
 }
 
+void check_reached(const struct check_pod *pod, enum sim_property property)
+{
+    sim_reach_checked(pod->checks->reach, property);
+}
+
 int check_length(struct rp_view view)
 {
     return view.length_bytes < 200 ? (int)view.length_bytes : 200;
@@ -109,6 +114,7 @@ int sim_checks_new(struct sim_world *world, const struct rp_alloc *alloc,
         return RP_ERR_NOMEM;
     }
     checks->world = world;
+    checks->reach = sim_world_reach(world);
     checks->alloc = alloc;
     rp_table_init(&checks->flushes, alloc);
     *checks_out = checks;

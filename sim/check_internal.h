@@ -27,6 +27,7 @@
 #include "protocol/panic.h"
 #include "protocol/table.h"
 #include "sim/check.h"
+#include "sim/reach.h"
 #include "sim/store.h"
 #include "sim/truth.h"
 
@@ -208,6 +209,7 @@ struct check_tuples {
 
 struct sim_checks {
     struct sim_world *world;      /* borrowed */
+    struct sim_reach *reach;      /* the world's */
     const struct rp_alloc *alloc; /* borrowed */
     bool is_disabled[SIM_PROPERTY_COUNT];
     struct check_pod **pods; /* owned, by number; NULL: not heard of */
@@ -229,6 +231,8 @@ void check_violate(struct check_pod *pod, enum sim_property property, const char
 /* Of the cluster as a whole. */
 void check_violate_all(struct sim_checks *checks, enum sim_property property, const char *place,
                        const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* The checker is about to judge something that could have been otherwise. */
+void check_reached(const struct check_pod *pod, enum sim_property property);
 struct check_pod *check_pod_of(struct sim_checks *checks, struct sim_pod *pod);
 void *check_allocate(struct sim_checks *checks, size_t size_bytes); /* zeroed, never NULL */
 void check_put(struct rp_table *table, struct rp_view key, void *value);

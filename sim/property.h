@@ -65,16 +65,24 @@ struct sim_world;
       "one signed tuple is accepted at most once in a server's life")                              \
     X(SIM_PROP_FRESHNESS_WINDOW, "freshness-window",                                               \
       "a timestamp is accepted if and only if it is within 300 s of the server's wall clock")      \
+    X(SIM_PROP_UNIFORM_REFUSAL, "uniform-refusal",                                                 \
+      "what is refused as unauthenticated is answered alike, whatever is wrong with it")           \
     X(SIM_PROP_ACK_CODE_FIXED, "ack-code-fixed",                                                   \
       "a code of the fixed set decides alone what a refused fetch means")                          \
     X(SIM_PROP_FAIL_CLOSED_START, "fail-closed-start",                                             \
       "a node without a secret serves, pulls and joins nothing")                                   \
+    X(SIM_PROP_HOSTILE_CONTAINED, "hostile-contained",                                             \
+      "hostile members cost bytes and time within bounds, and no forged byte becomes visible")     \
+    X(SIM_PROP_BOUNDED_ALLOCATION, "bounded-allocation",                                           \
+      "no memory is taken on the word of a length that has not come true")                         \
     X(SIM_PROP_RETRY_BUDGET, "retry-budget",                                                       \
       "dials of a pull stay within attempts times distinct candidates; self is never one")         \
     X(SIM_PROP_TRANSFER_BUDGET, "transfer-budget",                                                 \
       "no byte is fetched of a file that is here, twice, or beyond its size")                      \
     X(SIM_PROP_BOUNDED_STATE, "bounded-state",                                                     \
       "queues, nonces and peers stay within their computed bounds")                                \
+    X(SIM_PROP_STEP_BUDGET, "step-budget",                                                         \
+      "a node takes so many steps in a virtual second and for an entry of its walk, and no more")  \
     X(SIM_PROP_USES_WORKERS, "uses-workers", "no worker idles while a file waits in the queue")    \
     X(SIM_PROP_NO_STARVATION, "no-starvation",                                                     \
       "a queued pull is overtaken by no more than a queue of later ones")                          \
@@ -97,6 +105,8 @@ struct sim_world;
     X(SIM_PROP_CONSENSUS_SAFE, "consensus-safe", "at most one leader in a term")                   \
     X(SIM_PROP_MEMORY_SAFE, "memory-safe", "nothing that a peer sends ends the process")           \
     X(SIM_PROP_LIVENESS, "liveness", "the story returned in time and no wait timed out")           \
+    X(SIM_PROP_SAME_SEED_SAME_TRACE, "same-seed-same-trace",                                       \
+      "the same scenario, parameters and seed give the same events in the same order")             \
     X(SIM_PROP_SCENARIO_CHECK, "scenario-check", "the scenario's own checks held")
 
 #define SIM_PROPERTY_ENUM(name, text, about) name,
@@ -106,5 +116,14 @@ enum sim_property { SIM_PROPERTY_TABLE(SIM_PROPERTY_ENUM) SIM_PROPERTY_COUNT };
 const char *sim_property_name(enum sim_property property);
 const char *sim_property_about(enum sim_property property);
 bool sim_property_parse(struct rp_view name, enum sim_property *property_out);
+/* How it is judged, in a sentence. */
+const char *sim_property_judged(enum sim_property property);
+
+/* Judged over all runs of a sweep, never by one: no names for `expect`. */
+struct sim_sweep_property {
+    const char *name, *about, *judged;
+};
+size_t sim_sweep_property_count(void);
+const struct sim_sweep_property *sim_sweep_property_at(size_t index);
 
 #endif

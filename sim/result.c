@@ -205,6 +205,40 @@ static json_t *make_reached(const struct sim_result *result)
     return list;
 }
 
+/* By group and name; what was not reached is left out. */
+static json_t *make_reach(const struct sim_reach *reach)
+{
+    json_t *groups = json_object();
+    for (int index = 0; index < SIM_REACH_GROUP_COUNT; index++) {
+        enum sim_reach_group group = (enum sim_reach_group)index;
+        json_t *rows = json_object();
+        bool is_made = true;
+        for (size_t row = 0; row < sim_reach_row_count(group) && is_made; row++) {
+            uint64_t count = sim_reach_row_count_of(reach, group, row);
+            is_made = count == 0 || json_object_set_new(rows, sim_reach_row_name(group, row),
+                                                        make_count(count)) == 0;
+        }
+        if (json_object_set_new(groups, sim_reach_group_name(group), rows) != 0 || !is_made) {
+            json_decref(groups);
+            return NULL;
+        }
+    }
+    return groups;
+}
+
+static json_t *make_without(const struct sim_result *result)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < SIM_PROPERTY_COUNT; i++) {
+        if (result->is_without[i] &&
+            json_array_append_new(list, make_text(sim_property_name((enum sim_property)i))) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
 static json_t *make_lag(const struct sim_lag_summary *lag)
 {
     return json_pack("{so so so so so so}", "count", make_count(lag->count), "unbounded",
@@ -320,6 +354,8 @@ int sim_result_write_json(const struct sim_result *result, FILE *file)
         {"bytes_hashed", make_count(result->bytes_hashed)},
         {"violations", make_violations(result)},
         {"reached", make_reached(result)},
+        {"reach", make_reach(&result->reach)},
+        {"without", make_without(result)},
         {"params", make_params(result)},
         {"repeat", make_text(result->repeat)},
         {"lag_seconds", make_lag(&result->lag)},

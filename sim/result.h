@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "protocol/release.h"
+#include "sim/reach.h"
 #include "sim/trace.h"
 
 struct sim_world;
@@ -78,6 +79,8 @@ struct sim_result {
     size_t violation_count;
     char **reached;
     size_t reached_count;
+    struct sim_reach reach;              /* what it went through, counted */
+    bool is_without[SIM_PROPERTY_COUNT]; /* checkers that were switched off */
     struct sim_lag_summary lag;
     struct sim_metric_summary *metrics;
     size_t metric_count;

@@ -107,6 +107,7 @@ int sim_run_new(const struct sim_world_spec *spec, rp_time_ns zero_ns, struct si
     run->limit_ns = spec->limit_ns;
     run->closing = spec->closing;
     run->result.seed = spec->seed;
+    memcpy(run->result.is_without, spec->is_without, sizeof spec->is_without);
     run->result.is_closing_short = spec->closing == SIM_CLOSING_SHORT;
     int error = make_parts(run, spec->shared_permutation_key);
     if (error == 0) {

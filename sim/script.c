@@ -65,6 +65,10 @@ static char *make_repeat(const struct script_options *options)
         append(&text, " --set ");
         append_word(&text, options->sets[index]);
     }
+    for (size_t index = 0; index < options->without_count; index += 1) {
+        append(&text, " --without ");
+        append_word(&text, sim_property_name(options->withouts[index]));
+    }
     return text;
 }
 
@@ -96,6 +100,9 @@ static int declare(struct script *script, const struct script_options *options,
     script->has_spec = true;
     script->spec.seed = options->seed;
     script->spec.shared_permutation_key = options->permutation_key;
+    for (size_t index = 0; index < options->without_count; index += 1) {
+        script->spec.is_without[options->withouts[index]] = true;
+    }
     bool is_ok = script_open_file(script) &&
                  script_declare_head(script, options->sets, options->set_count, &declaration) &&
                  script_declare_world(script, &declaration);

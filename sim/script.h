@@ -23,7 +23,10 @@ struct script_options {
     size_t set_count;
     uint64_t seed;
     uint64_t permutation_key; /* of simultaneous events; 0: first in, first out */
-    FILE *log;                /* `print` and the world's log lines; NULL: dropped */
+    /* Checkers that are switched off; for tests of checkers. */
+    const enum sim_property *withouts;
+    size_t without_count;
+    FILE *log; /* `print` and the world's log lines; NULL: dropped */
     /* With the new world, before its first event: attach a trace, remember it for an interrupt.
      * NULL: nothing. And with the same world once it has come to its end. */
     void *watch_context;

@@ -38,6 +38,7 @@ void sim_world_see(struct sim_world *world, struct sim_pod *pod,
     sim_trace_observation(world->trace, sim_world_true_now(world), sim_pod_label(pod), observation);
     sim_truth_observe(world->truth, pod, observation);
     count_bytes(world, observation);
+    sim_reach_observe(&world->run->result.reach, observation);
     sim_checks_observe(world->checks, pod, observation);
     sim_world_cut_off_see(world, pod, observation);
 }
@@ -102,7 +103,15 @@ int sim_world_make(struct sim_run *run, const struct sim_world_spec *spec,
     if (error == 0) {
         error = sim_truth_new(world, &world->alloc, &world->truth);
     }
-    return error == 0 ? sim_checks_new(world, &world->alloc, &world->checks) : error;
+    if (error == 0) {
+        error = sim_checks_new(world, &world->alloc, &world->checks);
+    }
+    for (int row = 0; row < SIM_PROPERTY_COUNT && error == 0; row += 1) {
+        if (run->result.is_without[row]) {
+            sim_checks_disable(world->checks, (enum sim_property)row);
+        }
+    }
+    return error;
 }
 
 int sim_world_new(const struct sim_world_spec *spec, struct sim_world **world_out,
@@ -554,6 +563,11 @@ void sim_world_log(struct sim_world *world, struct rp_view node_id, const char *
 {
     sim_trace_note(world->trace, "log-of", node_id.bytes, node_id.length_bytes);
     sim_trace_note(world->trace, "log", text, strlen(text));
+}
+
+struct sim_reach *sim_world_reach(struct sim_world *world)
+{
+    return &world->run->result.reach;
 }
 
 /* ---- Settled? ------------------------------------------------------------------------------------------ */

@@ -11,11 +11,13 @@
 #include "protocol/release.h"
 #include "protocol/types.h"
 #include "sim/event_queue.h"
+#include "sim/property.h"
 #include "sim/rng.h"
 #include "sim/trace.h"
 
 struct sim_world;
 struct sim_pod;
+struct sim_reach;
 
 /* ---- What a scenario's table says ------------------------------------------------------------ */
 
@@ -64,8 +66,9 @@ struct sim_world_spec {
     struct sim_network_spec network;
     struct sim_storage_spec storage;
     enum sim_closing closing;
-    rp_time_ns limit_ns;             /* of the story, in virtual time; default 30 min */
-    uint64_t shared_permutation_key; /* 0: first in, first out */
+    rp_time_ns limit_ns;                 /* of the story, in virtual time; default 30 min */
+    uint64_t shared_permutation_key;     /* 0: first in, first out */
+    bool is_without[SIM_PROPERTY_COUNT]; /* checkers that are off; for tests of checkers */
 };
 
 /* The defaults of scenario-api.md: 1 writer, 3 readers, raft, 5 voters, `current`, 200us..2ms,
@@ -187,6 +190,8 @@ void sim_world_stale_names(struct sim_world *world, rp_time_ns stale_ns, bool is
 /* A sample of a scenario's own metric, and a state worth reaching. Names are copied. */
 void sim_world_metric(struct sim_world *world, const char *name, double value);
 void sim_world_reached(struct sim_world *world, const char *name);
+/* What this run goes through, counted: whoever brings a fault about, counts it here. */
+struct sim_reach *sim_world_reach(struct sim_world *world);
 void sim_world_log(struct sim_world *world, struct rp_view node_id, const char *text);
 
 #endif

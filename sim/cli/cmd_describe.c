@@ -8,6 +8,7 @@
 #include "protocol/config.h"
 #include "protocol/release.h"
 #include "sim/property.h"
+#include "sim/reach.h"
 #include "sim/script.h"
 
 static void print_heading(const char *name, const char *kind)
@@ -24,9 +25,11 @@ static bool describe_property(const char *name)
     }
     print_heading(name, "property");
     printf("  %s\n", sim_property_about(property));
-    printf("  Checked in every run, unasked. A scenario that shows its violation says\n"
-           "  expect = { violates = \"%s\" }.\n",
-           name);
+    printf("  %s\n", sim_property_judged(property));
+    if (property != SIM_PROP_SAME_SEED_SAME_TRACE) {
+        printf("  A scenario that shows its violation says expect = { violates = \"%s\" }.\n",
+               name);
+    }
     for (int i = 0; i < RP_RELEASE_COUNT; i++) {
         const char *paragraph = sim_expect_exception((enum rp_release)i, property);
         if (paragraph != NULL) {
@@ -35,6 +38,35 @@ static bool describe_property(const char *name)
         }
     }
     return true;
+}
+
+/* Every count that a sweep must reach. */
+static void print_floors(void)
+{
+    for (int group = 0; group < SIM_REACH_GROUP_COUNT; group++) {
+        enum sim_reach_group rows = (enum sim_reach_group)group;
+        printf("  %s\n", sim_reach_group_name(rows));
+        for (size_t row = 0; row < sim_reach_row_count(rows); row++) {
+            printf("    %-28s %" PRIu64 "\n", sim_reach_row_name(rows, row),
+                   sim_reach_row_floor(rows, row));
+        }
+    }
+}
+
+static bool describe_sweep_property(const char *name)
+{
+    for (size_t i = 0; i < sim_sweep_property_count(); i++) {
+        const struct sim_sweep_property *property = sim_sweep_property_at(i);
+        if (strcmp(property->name, name) == 0) {
+            print_heading(name, "property of a sweep");
+            printf("  %s\n  %s\n", property->about, property->judged);
+            if (i == 0) {
+                print_floors();
+            }
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool describe_release(const char *name)
@@ -159,6 +191,9 @@ static int describe_nothing(const char *name)
     for (int i = 0; i < SIM_PROPERTY_COUNT; i++) {
         names[count++] = sim_property_name((enum sim_property)i);
     }
+    for (size_t i = 0; i < sim_sweep_property_count(); i++) {
+        names[count++] = sim_sweep_property_at(i)->name;
+    }
     for (size_t i = 0; i < fault_catalog_count() && count < 128; i++) {
         names[count++] = fault_catalog_at(i)->name;
     }
@@ -178,8 +213,8 @@ int cli_describe(int argc, char **argv)
         return cli_error("replisim describe: one name, please; see replisim describe --help");
     }
     const char *name = argv[1];
-    bool is_found = describe_property(name) || describe_release(name) || describe_fault(name) ||
-                    describe_config(name) || describe_limits(name) ||
-                    describe_scenario(name, &code);
+    bool is_found = describe_property(name) || describe_sweep_property(name) ||
+                    describe_release(name) || describe_fault(name) || describe_config(name) ||
+                    describe_limits(name) || describe_scenario(name, &code);
     return is_found ? code : describe_nothing(name);
 }

@@ -61,6 +61,10 @@ static int list_properties(int count, char **words)
         printf("%-24s %s\n", sim_property_name((enum sim_property)i),
                sim_property_about((enum sim_property)i));
     }
+    for (size_t i = 0; i < sim_sweep_property_count(); i++) {
+        const struct sim_sweep_property *property = sim_sweep_property_at(i);
+        printf("%-24s %s (over a sweep)\n", property->name, property->about);
+    }
     return CLI_EXIT_PASS;
 }
 

@@ -15,6 +15,8 @@ struct run_options {
     uint64_t seed;
     const char **sets; /* owned array of borrowed texts */
     size_t set_count;
+    enum sim_property withouts[SIM_PROPERTY_COUNT]; /* checkers that are off */
+    size_t without_count;
     const char *out, *trace; /* NULL: not asked for */
     enum sim_trace_format trace_format;
     double timeout_s; /* 0: none */
@@ -40,6 +42,7 @@ enum {
     OPTION_TRACE,
     OPTION_CHECK,
     OPTION_TIMEOUT,
+    OPTION_WITHOUT,
     OPTION_QUIET
 };
 
@@ -51,6 +54,7 @@ static const struct cli_option options_known[] = {
     [OPTION_TRACE] = {"--trace", NULL, true},
     [OPTION_CHECK] = {"--check-determinism", NULL, false},
     [OPTION_TIMEOUT] = {"--timeout", NULL, true},
+    [OPTION_WITHOUT] = {"--without", NULL, true},
     [OPTION_QUIET] = {"--quiet", "-q", false},
 };
 
@@ -72,6 +76,25 @@ static bool take_trace(struct run_options *options, const char *value)
         cli_error("replisim run: --trace %s: the name ends neither in .json nor in .jsonl", value);
         return false;
     }
+    return true;
+}
+
+/* Twice is once. */
+static bool take_without(struct run_options *options, const char *value)
+{
+    enum sim_property property;
+    if (!sim_property_parse(rp_view_text(value), &property)) {
+        cli_error("replisim run: --without %s: no property of that name; see replisim list "
+                  "properties",
+                  value);
+        return false;
+    }
+    for (size_t i = 0; i < options->without_count; i++) {
+        if (options->withouts[i] == property) {
+            return true;
+        }
+    }
+    options->withouts[options->without_count++] = property;
     return true;
 }
 
@@ -97,6 +120,7 @@ static bool take_option(struct run_options *options, size_t option, const char *
             return false;
         }
         return true;
+    case OPTION_WITHOUT: return take_without(options, value);
     case OPTION_TRACE: return take_trace(options, value);
     case OPTION_OUT: options->out = value; return true;
     case OPTION_JSON: options->is_json = true; return true;
@@ -174,6 +198,8 @@ static bool run_once(const struct run_options *options, struct run *run, FILE *s
         .sets = options->sets,
         .set_count = options->set_count,
         .seed = options->seed,
+        .withouts = options->withouts,
+        .without_count = options->without_count,
         .log = log,
         .watch_context = run,
         .world_begins = world_begins,

@@ -15,6 +15,7 @@ const char cli_help_run[] =
     "                       FILE.jsonl one event a line\n"
     "  --check-determinism  runs twice and names the event at which the two part, if they do\n"
     "  --timeout S          at most S seconds of real time\n"
+    "  --without PROPERTY   its checker is off, to see what it is good for; may be given again\n"
     "  -q, --quiet          nothing of a run that passed, one line of each violation else\n"
     "  --help\n"
     "\n"

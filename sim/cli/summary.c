@@ -152,6 +152,18 @@ static void print_verdict(const struct sim_result *result, FILE *file)
             result->seed);
 }
 
+static void print_without(const struct sim_result *result, FILE *file)
+{
+    const char *between = "  without      ";
+    for (int i = 0; i < SIM_PROPERTY_COUNT; i++) {
+        if (result->is_without[i]) {
+            fprintf(file, "%s%s", between, sim_property_name((enum sim_property)i));
+            between = ", ";
+        }
+    }
+    fputs(between[0] == ',' ? " (checkers off)\n" : "", file);
+}
+
 void cli_summary_print(const struct sim_result *result, const char *path, const char *report,
                        FILE *file)
 {
@@ -173,6 +185,7 @@ void cli_summary_print(const struct sim_result *result, const char *path, const 
     print_lag(&result->lag, file);
     print_cut_offs(result, file);
     print_reached(result, file);
+    print_without(result, file);
     if (result->is_closing_short) {
         fputs("  closing      short: checked at rest once, without the rolling restart\n", file);
     }

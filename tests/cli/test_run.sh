@@ -55,6 +55,15 @@ expect 0 '' "the same run again"
 [ "$(field fingerprint out.txt)" = "$first" ] || fail "another fingerprint"
 [ "$(wc -l <trace.jsonl)" -gt 10 ] || fail "trace.jsonl is short"
 
+# A checker that is off is named, in the result and in the line that repeats the run.
+run run small.lua --without converges --without no-leaks --without converges --json
+expect 0 '' "--without"
+grep -q '"without":\["converges","no-leaks"\]' out.txt || fail "without: $(cat out.txt)"
+grep -q -- '--without converges --without no-leaks"' out.txt || fail "repeat line without --without"
+grep -q '"reach":{"checked":{' out.txt || fail "no reach counts"
+run run small.lua --without converge
+expect 2 'no property of that name' "--without of nothing"
+
 run run small.lua --check-determinism
 expect 0 '' "--check-determinism"
 grep -q '^PASS' out.txt || fail "summary: $(cat out.txt)"

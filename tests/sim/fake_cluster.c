@@ -14,6 +14,11 @@ rp_time_ns sim_world_true_now(const struct sim_world *world)
     return world->now_ns;
 }
 
+struct sim_reach *sim_world_reach(struct sim_world *world)
+{
+    return &world->reach;
+}
+
 struct sim_truth *sim_world_truth(struct sim_world *world)
 {
     return &world->truth;

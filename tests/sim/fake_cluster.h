@@ -10,6 +10,7 @@
 #include "protocol/limits.h"
 #include "protocol/node.h"
 #include "sim/check.h"
+#include "sim/reach.h"
 #include "sim/store.h"
 #include "sim/truth.h"
 #include "tests/lib/test_alloc.h"
@@ -72,6 +73,7 @@ struct sim_world {
     struct sim_disks *disks;
     struct rp_entry_pool *pool;
     struct sim_checks *checks;
+    struct sim_reach reach;
     rp_time_ns now_ns;
     struct sim_truth truth;
     struct sim_pod pods[FAKE_POD_COUNT];

@@ -45,6 +45,7 @@ START_TEST(empty_result_has_every_key)
         "wall_seconds", "events",  "nodes",   "files",        "bytes_replicated",
         "violations",   "reached", "params",  "repeat",       "lag_seconds",
         "counters",     "metrics", "closing", "bytes_hashed", "version",
+        "reach",        "without",
     };
     struct sim_result result = {.verdict = SIM_VERDICT_PASS};
     json_t *root = parsed_json(&result);
