@@ -17,6 +17,9 @@ static void free_run(struct script *script)
     if (script->has_scratch) {
         rp_config_clear(&script->scratch_config);
     }
+    if (script->has_further) {
+        sim_world_spec_clear(&script->further_spec);
+    }
     if (script->has_spec) {
         sim_world_spec_clear(&script->spec);
     }
@@ -120,7 +123,7 @@ static int declare(struct script *script, const struct script_options *options,
 
 static enum rp_release release_of(void *context, const char *node)
 {
-    struct sim_pod *pod = sim_world_pod(context, rp_view_text(node));
+    struct sim_pod *pod = sim_world_labelled(context, rp_view_text(node));
     return pod == NULL ? RP_RELEASE_CURRENT : sim_pod_release(pod);
 }
 

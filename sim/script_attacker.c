@@ -218,13 +218,9 @@ int script_attacker_attach(struct script_attacker *attacker, struct sim_endpoint
 
 sim_site script_take_site(lua_State *lua, int options, const char *key)
 {
-    struct sim_net *net = sim_world_net(script_of(lua)->world);
     sim_site site = SIM_SITE_NONE;
     if (script_get(lua, options, key)) {
-        const struct sim_pod *pod = script_take_node(lua, -1, key);
-        if (sim_net_site(net, sim_pod_id(pod), sim_pod_zone(pod), &site) != 0) {
-            luaL_error(lua, "out of memory");
-        }
+        site = sim_pod_site(script_take_node(lua, -1, key));
     }
     lua_pop(lua, 1);
     return site;
@@ -327,7 +323,7 @@ static int send_consensus(lua_State *lua, struct script_attacker *attacker, stru
                           enum sim_raft_message_kind kind)
 {
     static const char *const keys[] = {"type", "term", "as", NULL};
-    const struct sim_pod *source = sim_world_leader(attacker->script->world);
+    const struct sim_pod *source = sim_world_leader(sim_pod_world(pod));
     uint64_t term = 1;
     script_check_keys(lua, 3, "a:send", keys);
     if (script_get(lua, 3, "term")) {
@@ -457,10 +453,14 @@ void script_attackers_end(struct script *script)
 
 /* ---- The object ------------------------------------------------------------------------------------- */
 
+static bool is_encrypted(struct sim_pod *pod)
+{
+    return sim_world_spec(sim_pod_world(pod))->cluster.is_tls;
+}
+
 static void take_path(lua_State *lua, int options, struct script_attacker *attacker)
 {
     static const char *const keys[] = {"on_path", NULL};
-    struct sim_net *net = sim_world_net(script_of(lua)->world);
     size_t count = 0;
     if (lua_isnil(lua, options)) {
         return;
@@ -469,15 +469,14 @@ static void take_path(lua_State *lua, int options, struct script_attacker *attac
     if (!script_get(lua, options, "on_path")) {
         return;
     }
-    struct sim_pod **pods = script_take_nodes(lua, -1, "c:attacker: on_path", &count);
+    struct sim_pod **pods = script_take_any_nodes(lua, -1, "c:attacker: on_path", &count);
     if (count != 2) {
         luaL_error(lua, "c:attacker: on_path is a list of two nodes");
     }
     attacker->is_on_path = true;
-    if (sim_net_site(net, sim_pod_id(pods[0]), sim_pod_zone(pods[0]), &attacker->left) != 0 ||
-        sim_net_site(net, sim_pod_id(pods[1]), sim_pod_zone(pods[1]), &attacker->right) != 0) {
-        luaL_error(lua, "out of memory");
-    }
+    attacker->left = sim_pod_site(pods[0]);
+    attacker->right = sim_pod_site(pods[1]);
+    attacker->is_blind = is_encrypted(pods[0]) || is_encrypted(pods[1]);
 }
 
 void script_push_attacker(lua_State *lua, int options)
@@ -494,6 +493,7 @@ void script_push_attacker(lua_State *lua, int options)
     char id[32];
     memset(&fresh, 0, sizeof fresh);
     fresh.script = script;
+    fresh.world = script_world(lua);
     fresh.left = fresh.right = SIM_SITE_NONE;
     take_path(lua, options, &fresh);
     fresh.number = (uint32_t)sim_net_site_count(net);

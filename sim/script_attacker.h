@@ -19,6 +19,7 @@ struct script_capture;
 /* In Lua's memory; what it owns is freed by its __gc, after the run. */
 struct script_attacker {
     struct script *script;
+    struct sim_world *world;      /* whose ids it goes by */
     struct script_attacker *next; /* of the script */
     sim_site site;
     uint32_t number;
@@ -27,6 +28,7 @@ struct script_attacker {
     struct script_flood *floods; /* owned; newest first */
     /* On the path. */
     bool is_on_path, is_tapped;
+    bool is_blind; /* what passes is encrypted */
     sim_site left, right;
     struct sim_net_tap tap;
     struct script_stream *streams;   /* owned: one a direction of a connection */

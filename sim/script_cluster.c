@@ -46,7 +46,7 @@ static int compare_pods(const void *left, const void *right)
 
 static int push_nodes(lua_State *lua, const struct node_filter *filter)
 {
-    struct sim_world *world = script_of(lua)->world;
+    struct sim_world *world = script_world(lua);
     size_t count = sim_world_pod_count(world), kept = 0;
     struct sim_pod **pods = lua_newuserdatauv(lua, (count + 1) * sizeof *pods, 0);
     for (size_t index = 0; index < count; index += 1) {
@@ -108,7 +108,7 @@ static int call_readers(lua_State *lua)
 
 static int call_leader(lua_State *lua)
 {
-    script_push_node(lua, sim_world_leader(script_of(lua)->world));
+    script_push_node(lua, sim_world_leader(script_world(lua)));
     return 1;
 }
 
@@ -117,7 +117,7 @@ static int call_add(lua_State *lua)
     static const char *const keys[] = {"role", "id", "volume", "release", "config", "zone", NULL};
     script_check_change(lua, "c:add");
     script_check_keys(lua, 2, "c:add", keys);
-    struct script *script = script_of(lua);
+    struct sim_world *world = script_world(lua);
     struct sim_add_spec spec;
     memset(&spec, 0, sizeof spec);
     spec.role = "reader";
@@ -143,11 +143,11 @@ static int call_add(lua_State *lua)
         spec.release = script_take_release(lua, -1, "c:add: release");
     }
     spec.config = script_take_scratch_config(lua, 2, "c:add: config");
-    if (sim_world_pod_count(script->world) >= SCRIPT_NODE_COUNT_MAX) {
+    if (sim_world_node_count(world) >= SCRIPT_NODE_COUNT_MAX) {
         return luaL_error(lua, "c:add: more than %d nodes", (int)SCRIPT_NODE_COUNT_MAX);
     }
     struct sim_pod *pod = NULL;
-    int error = sim_world_add(script->world, &spec, &pod);
+    int error = sim_world_add(world, &spec, &pod);
     if (error != 0) {
         return luaL_error(lua, "c:add: %s",
                           error == RP_ERR_INVALID ? "the id is taken" : rp_strerror(error));
@@ -160,7 +160,7 @@ static int call_add(lua_State *lua)
 
 static int call_manifest(lua_State *lua)
 {
-    struct sim_world *world = script_of(lua)->world;
+    struct sim_world *world = script_world(lua);
     struct sim_manifest_row rows[64];
     size_t from = 0, got = 0;
     lua_newtable(lua);
@@ -185,7 +185,7 @@ static int call_manifest(lua_State *lua)
 
 static int call_flush(lua_State *lua)
 {
-    struct sim_pod *pod = sim_world_primary_writer(script_of(lua)->world);
+    struct sim_pod *pod = sim_world_primary_writer(script_world(lua));
     if (pod == NULL) {
         return luaL_error(lua, "c:flush: no writer is up");
     }
@@ -274,7 +274,7 @@ static int call_rotate(lua_State *lua)
     }
     take_rotation(lua, 2, &spec);
     struct sim_rotation *rotation = NULL;
-    if (sim_rotation_new(script->world, &spec, &script->draw_rng, &rotation) != 0) {
+    if (sim_rotation_new(script_world(lua), &spec, &script->draw_rng, &rotation) != 0) {
         return luaL_error(lua, "c:rotate: out of memory");
     }
     struct script_condition *condition =
@@ -312,9 +312,15 @@ const luaL_Reg script_cluster_methods[] = {
     {NULL, NULL},
 };
 
-/* Upvalue: methods and fields (params, seed, rng, net) in one table. */
+/* Upvalue: the methods; the receiver's own fields (params, seed, rng, net) are its user value. */
 static int cluster_index(lua_State *lua)
 {
+    lua_settop(lua, 2);
+    (void)lua_getiuservalue(lua, 1, 1);
+    lua_pushvalue(lua, 2);
+    if (lua_rawget(lua, 3) != LUA_TNIL) {
+        return 1;
+    }
     lua_pushvalue(lua, 2);
     if (lua_rawget(lua, lua_upvalueindex(1)) != LUA_TNIL) {
         return 1;
@@ -322,31 +328,45 @@ static int cluster_index(lua_State *lua)
     return luaL_error(lua, "c:%s is not in this version", script_tostring(lua, 2, NULL));
 }
 
-/* The parameters' table is below on the stack and is taken. */
-void script_push_cluster(lua_State *lua)
+static void push_methods(lua_State *lua)
 {
-    int params = lua_gettop(lua);
-    (void)lua_newuserdatauv(lua, 1, 0);
-    lua_newtable(lua);
     lua_newtable(lua);
     luaL_setfuncs(lua, script_cluster_methods, 0);
+    luaL_setfuncs(lua, script_clusters_methods, 0);
     luaL_setfuncs(lua, script_story_methods, 0);
     luaL_setfuncs(lua, script_check_methods, 0);
     luaL_setfuncs(lua, script_compact_methods, 0);
     luaL_setfuncs(lua, script_consensus_methods, 0);
     luaL_setfuncs(lua, script_propose_methods, 0);
+}
+
+static void push_fields(lua_State *lua, int params, struct sim_world *world)
+{
+    lua_newtable(lua);
     lua_pushvalue(lua, params);
     lua_setfield(lua, -2, "params");
     lua_pushinteger(lua, (lua_Integer)script_of(lua)->seed);
     lua_setfield(lua, -2, "seed");
     script_push_rng(lua);
     lua_setfield(lua, -2, "rng");
-    script_push_net(lua);
+    script_push_net(lua, world);
     lua_setfield(lua, -2, "net");
-    lua_pushcclosure(lua, cluster_index, 1);
-    lua_setfield(lua, -2, "__index");
-    lua_pushboolean(lua, 0);
-    lua_setfield(lua, -2, "__metatable");
+}
+
+void script_push_cluster(lua_State *lua, struct sim_world *world)
+{
+    int params = lua_gettop(lua);
+    struct sim_world **block = lua_newuserdatauv(lua, sizeof *block, 1);
+    *block = world;
+    push_fields(lua, params, world);
+    (void)lua_setiuservalue(lua, -2, 1);
+    if (luaL_newmetatable(lua, SCRIPT_CLUSTER_TYPE)) {
+        push_methods(lua);
+        lua_pushcclosure(lua, cluster_index, 1);
+        lua_setfield(lua, -2, "__index");
+        lua_pushboolean(lua, 0);
+        lua_setfield(lua, -2, "__metatable");
+    }
     lua_setmetatable(lua, -2);
     lua_remove(lua, params);
 }

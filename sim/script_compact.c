@@ -59,7 +59,6 @@ static int return_compacted(lua_State *lua, int status, lua_KContext context)
 static int call_compact(lua_State *lua)
 {
     static const char *const keys[] = {"inputs", NULL};
-    struct script *script = script_of(lua);
     struct script_task *task = script_running_task(lua, "c:compact");
     uint64_t input_count = 2;
     char note[160] = "";
@@ -73,7 +72,7 @@ static int call_compact(lua_State *lua)
         return luaL_error(lua, "c:compact: inputs is at least 1 and at most a million");
     }
     struct sim_compact_wait wait = {compact_done, task};
-    int error = sim_compact(script->world, input_count, &wait, note);
+    int error = sim_compact(script_world(lua), input_count, &wait, note);
     if (error != 0) {
         return luaL_error(lua, "c:compact: %s", note);
     }

@@ -12,6 +12,7 @@
 
 /* What is waited for. */
 struct point {
+    struct sim_world *world;
     struct sim_pod *pod; /* snapshot, transfer */
     uint64_t mark;       /* an index or a term */
     rp_time_ns asked_ns;
@@ -27,17 +28,19 @@ static bool has_snapshot(void *context, struct script *script)
 static bool is_truncated(void *context, struct script *script)
 {
     const struct point *point = context;
-    return sim_chosen_is_truncated(script->world, point->mark);
+    (void)script;
+    return sim_chosen_is_truncated(point->world, point->mark);
 }
 
 /* libraft gives a transfer up after an election time-out; so it is asked for again. */
 static bool is_transferred(void *context, struct script *script)
 {
     struct point *point = context;
-    if (sim_world_leader(script->world) == point->pod) {
+    (void)script;
+    if (sim_world_leader(point->world) == point->pod) {
         return true;
     }
-    rp_time_ns now_ns = sim_world_now(script->world);
+    rp_time_ns now_ns = sim_world_now(point->world);
     if (now_ns - point->asked_ns >= ASK_AGAIN_NS) {
         point->asked_ns = now_ns;
         rp_ignore(sim_chosen_transfer(point->pod));
@@ -48,7 +51,8 @@ static bool is_transferred(void *context, struct script *script)
 static bool is_elected(void *context, struct script *script)
 {
     const struct point *point = context;
-    return sim_chosen_is_elected(script->world, point->mark);
+    (void)script;
+    return sim_chosen_is_elected(point->world, point->mark);
 }
 
 static int return_nothing(lua_State *lua, int status, lua_KContext context)
@@ -101,7 +105,8 @@ static int refuse(lua_State *lua, const char *call, int error)
 static int call_snapshot(lua_State *lua)
 {
     struct script_task *task = script_running_task(lua, "c:snapshot");
-    struct point point = {.pod = script_take_node(lua, 2, "c:snapshot")};
+    struct point point = {.world = script_world(lua),
+                          .pod = script_take_node(lua, 2, "c:snapshot")};
     int error = sim_chosen_snapshot(point.pod, &point.mark);
     return error != 0 ? refuse(lua, "c:snapshot", error)
                       : wait_for(lua, task, "snapshot", has_snapshot, &point);
@@ -110,8 +115,8 @@ static int call_snapshot(lua_State *lua)
 static int call_truncate_log(lua_State *lua)
 {
     struct script_task *task = script_running_task(lua, "c:truncate_log");
-    struct point point = {0};
-    int error = sim_chosen_truncate(script_of(lua)->world, &point.mark);
+    struct point point = {.world = script_world(lua)};
+    int error = sim_chosen_truncate(point.world, &point.mark);
     return error != 0 ? refuse(lua, "c:truncate_log", error)
                       : wait_for(lua, task, "truncate_log", is_truncated, &point);
 }
@@ -119,8 +124,9 @@ static int call_truncate_log(lua_State *lua)
 static int call_transfer_leader(lua_State *lua)
 {
     struct script_task *task = script_running_task(lua, "c:transfer_leader");
-    struct point point = {.pod = script_take_node(lua, 2, "c:transfer_leader")};
-    point.asked_ns = sim_world_now(script_of(lua)->world);
+    struct point point = {.world = script_world(lua),
+                          .pod = script_take_node(lua, 2, "c:transfer_leader")};
+    point.asked_ns = sim_world_now(point.world);
     int error = sim_chosen_transfer(point.pod);
     return error != 0 ? refuse(lua, "c:transfer_leader", error)
                       : wait_for(lua, task, "transfer_leader", is_transferred, &point);
@@ -129,8 +135,8 @@ static int call_transfer_leader(lua_State *lua)
 static int call_force_election(lua_State *lua)
 {
     struct script_task *task = script_running_task(lua, "c:force_election");
-    struct point point = {0};
-    int error = sim_chosen_election(script_of(lua)->world, &point.mark);
+    struct point point = {.world = script_world(lua)};
+    int error = sim_chosen_election(point.world, &point.mark);
     return error != 0 ? refuse(lua, "c:force_election", error)
                       : wait_for(lua, task, "force_election", is_elected, &point);
 }

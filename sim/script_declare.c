@@ -15,7 +15,7 @@ struct reading {
     size_t set_count;
 };
 
-static char *copy_text(lua_State *lua, const char *text)
+char *script_copy_text(lua_State *lua, const char *text)
 {
     size_t size_bytes = strlen(text) + 1;
     char *copy = malloc(size_bytes);
@@ -114,9 +114,9 @@ static int declare_head(lua_State *lua)
         return luaL_error(lua, "name: is missing");
     }
     check_name(lua, script_take_text(lua, -1, "name"));
-    declaration->name = copy_text(lua, lua_tostring(lua, -1));
+    declaration->name = script_copy_text(lua, lua_tostring(lua, -1));
     if (script_get(lua, 2, "about")) {
-        declaration->about = copy_text(lua, script_take_text(lua, -1, "about"));
+        declaration->about = script_copy_text(lua, script_take_text(lua, -1, "about"));
     }
     if (script_get(lua, 2, "phase")) {
         declaration->phase = (int64_t)script_take_count(lua, -1, "phase", 100);
@@ -125,7 +125,7 @@ static int declare_head(lua_State *lua)
     (void)script_get(lua, 2, "params");
     script_push_params(lua, lua_gettop(lua), reading->sets, reading->set_count, &release);
     int params = lua_gettop(lua);
-    declaration->params_json = copy_text(lua, script_push_params_json(lua, params));
+    declaration->params_json = script_copy_text(lua, script_push_params_json(lua, params));
     if (release != NULL) {
         lua_pushstring(lua, release);
         lua_setfield(lua, LUA_REGISTRYINDEX, "script.release");
@@ -145,7 +145,7 @@ bool script_declare_head(struct script *script, const char *const *sets, size_t 
     return script_call(script, 2, 1);
 }
 
-/* ---- The cluster --------------------------------------------------------------------------------- */
+/* ---- Network, storage, closing, limit, expect ----------------------------------------------------- */
 
 /* Pushes table[key]; a function is called with the parameters. Stack: 1 reading, 2 table, 3 params. */
 static bool get_section(lua_State *lua, const char *key)
@@ -159,236 +159,6 @@ static bool get_section(lua_State *lua, const char *key)
     }
     return !lua_isnil(lua, -1);
 }
-
-/* As script_get; a function in its place is called too: any table may depend on parameters. */
-static bool get_table(lua_State *lua, int table, const char *key)
-{
-    if (script_get(lua, table, key) && lua_isfunction(lua, -1)) {
-        lua_pushvalue(lua, 3);
-        lua_call(lua, 1, 1);
-    }
-    return !lua_isnil(lua, -1);
-}
-
-static uint32_t draw_node_count(lua_State *lua, int table, const char *key, uint32_t count)
-{
-    char what[64];
-    (void)snprintf(what, sizeof what, "cluster.%s", key);
-    if (script_get(lua, table, key)) {
-        uint64_t drawn = script_draw_count(lua, -1, what);
-        if (drawn > SCRIPT_NODE_COUNT_MAX) {
-            luaL_error(lua, "%s: more than %d nodes", what, (int)SCRIPT_NODE_COUNT_MAX);
-        }
-        count = (uint32_t)drawn;
-    }
-    lua_pop(lua, 1);
-    return count;
-}
-
-static void declare_consensus(lua_State *lua, int table, struct sim_cluster_spec *cluster)
-{
-    static const char *const keys[] = {"kind", "delay", NULL};
-    if (!get_table(lua, table, "consensus")) {
-        lua_pop(lua, 1);
-        return;
-    }
-    int consensus = lua_gettop(lua);
-    bool is_table = lua_istable(lua, consensus);
-    if (is_table) {
-        script_check_keys(lua, consensus, "cluster.consensus", keys);
-        (void)script_get(lua, consensus, "kind");
-    }
-    const char *kind = script_take_text(lua, -1, "cluster.consensus");
-    if (strcmp(kind, "ideal") == 0) {
-        cluster->consensus = SIM_CONSENSUS_IDEAL;
-        if (cluster->consensus_delay_ns.high == 0) {
-            cluster->consensus_delay_ns.low = 5 * RP_NS_PER_MS;
-            cluster->consensus_delay_ns.high = 50 * RP_NS_PER_MS;
-        }
-    } else if (strcmp(kind, "raft") == 0) {
-        cluster->consensus = SIM_CONSENSUS_RAFT;
-    } else {
-        luaL_error(lua, "cluster.consensus: '%s' is neither \"raft\" nor \"ideal\"", kind);
-    }
-    if (is_table && script_get(lua, consensus, "delay")) {
-        cluster->consensus_delay_ns =
-            script_take_duration_range(lua, -1, "cluster.consensus.delay");
-    }
-    lua_settop(lua, consensus - 1);
-}
-
-static struct sim_node_spec *node_exception(lua_State *lua, struct sim_cluster_spec *cluster,
-                                            const char *id)
-{
-    for (size_t index = 0; index < cluster->exception_count; index += 1) {
-        if (strcmp(cluster->exceptions[index].id, id) == 0) {
-            return &cluster->exceptions[index];
-        }
-    }
-    size_t size_bytes = (cluster->exception_count + 1) * sizeof *cluster->exceptions;
-    struct sim_node_spec *exceptions = realloc(cluster->exceptions, size_bytes);
-    if (exceptions == NULL) {
-        luaL_error(lua, "out of memory");
-        return NULL;
-    }
-    cluster->exceptions = exceptions;
-    struct sim_node_spec *added = &exceptions[cluster->exception_count];
-    memset(added, 0, sizeof *added);
-    added->id = copy_text(lua, id);
-    cluster->exception_count += 1;
-    return added;
-}
-
-static void take_exception(lua_State *lua, struct sim_cluster_spec *cluster, const char *section,
-                           const char *id)
-{
-    char what[320];
-    (void)snprintf(what, sizeof what, "cluster.%s.%.200s", section, id);
-    struct sim_node_spec *node = node_exception(lua, cluster, id);
-    if (strcmp(section, "releases") == 0) {
-        node->has_release = true;
-        node->release = script_take_release(lua, -1, what);
-    } else if (strcmp(section, "zones") == 0) {
-        const char *zone = script_take_text(lua, -1, what);
-        free(node->zone);
-        node->zone = copy_text(lua, zone);
-    } else {
-        if (node->config == NULL) {
-            struct rp_config *config = calloc(1, sizeof *config);
-            if (config == NULL || rp_config_copy(&cluster->config, config) != 0) {
-                free(config);
-                luaL_error(lua, "out of memory");
-            }
-            node->config = config;
-        }
-        script_take_config(lua, -1, what, node->config);
-    }
-}
-
-/* Exceptions by node id, in the order of `pairs`. */
-static void declare_exceptions(lua_State *lua, int table, const char *section,
-                               struct sim_cluster_spec *cluster)
-{
-    int base = lua_gettop(lua);
-    if (!get_table(lua, table, section)) {
-        lua_settop(lua, base);
-        return;
-    }
-    int exceptions = lua_gettop(lua);
-    if (!lua_istable(lua, exceptions)) {
-        luaL_error(lua, "cluster.%s: expected a table, got %s", section,
-                   luaL_typename(lua, exceptions));
-    }
-    lua_pushnil(lua); /* the key, then its value: fixed slots */
-    lua_pushnil(lua);
-    for (;;) {
-        lua_getglobal(lua, "next");
-        lua_pushvalue(lua, exceptions);
-        lua_pushvalue(lua, exceptions + 1);
-        lua_call(lua, 2, 2);
-        lua_replace(lua, exceptions + 2);
-        lua_replace(lua, exceptions + 1);
-        if (lua_isnil(lua, exceptions + 1)) {
-            break;
-        }
-        char what[64];
-        (void)snprintf(what, sizeof what, "cluster.%s", section);
-        const char *id = script_take_text(lua, exceptions + 1, what);
-        lua_pushvalue(lua, exceptions + 2);
-        take_exception(lua, cluster, section, id);
-        lua_settop(lua, exceptions + 2);
-    }
-    lua_settop(lua, base);
-}
-
-static void replace_text(lua_State *lua, char **text, const char *value)
-{
-    char *copy = copy_text(lua, value);
-    free(*text);
-    *text = copy;
-}
-
-static void check_leader(lua_State *lua, const struct sim_cluster_spec *cluster)
-{
-    static const char *const roles[] = {"writer", "compactor", "reader"};
-    const uint32_t counts[] = {cluster->writer_count, cluster->compactor_count,
-                               cluster->reader_count};
-    for (size_t role = 0; role < 3; role += 1) {
-        size_t length = strlen(roles[role]);
-        if (strncmp(cluster->leader, roles[role], length) == 0 && cluster->leader[length] == '-') {
-            long number = strtol(cluster->leader + length + 1, NULL, 10);
-            if (number >= 1 && (unsigned long)number <= counts[role]) {
-                return;
-            }
-        }
-    }
-    luaL_error(lua, "cluster.leader: there is no node '%s'", cluster->leader);
-}
-
-static void declare_license(lua_State *lua, int table, struct sim_cluster_spec *cluster)
-{
-    static const char *const keys[] = {"clustering", NULL};
-    if (get_table(lua, table, "license")) {
-        script_check_keys(lua, -1, "cluster.license", keys);
-        if (script_get(lua, -1, "clustering")) {
-            cluster->has_clustering_license =
-                script_take_bool(lua, -1, "cluster.license.clustering");
-        }
-        lua_pop(lua, 1);
-    }
-    lua_pop(lua, 1);
-}
-
-static void declare_cluster(lua_State *lua, struct sim_cluster_spec *cluster)
-{
-    static const char *const keys[] = {"name",   "writers", "readers", "compactors", "consensus",
-                                       "voters", "config",  "release", "releases",   "configs",
-                                       "zones",  "tls",     "license", "leader",     NULL};
-    int base = lua_gettop(lua);
-    if (!get_section(lua, "cluster")) {
-        lua_settop(lua, base);
-        lua_newtable(lua);
-    }
-    int table = lua_gettop(lua);
-    script_check_keys(lua, table, "cluster", keys);
-    if (script_get(lua, table, "name")) {
-        replace_text(lua, &cluster->name, script_take_text(lua, -1, "cluster.name"));
-    }
-    cluster->writer_count = draw_node_count(lua, table, "writers", cluster->writer_count);
-    cluster->reader_count = draw_node_count(lua, table, "readers", cluster->reader_count);
-    cluster->compactor_count = draw_node_count(lua, table, "compactors", cluster->compactor_count);
-    uint64_t node_count = (uint64_t)cluster->writer_count + cluster->reader_count;
-    if (node_count + cluster->compactor_count > SCRIPT_NODE_COUNT_MAX || node_count == 0) {
-        luaL_error(lua, "cluster: from 1 to %d nodes", (int)SCRIPT_NODE_COUNT_MAX);
-    }
-    declare_consensus(lua, table, cluster);
-    if (script_get(lua, table, "voters")) {
-        cluster->voter_max = (uint32_t)script_take_count(lua, -1, "cluster.voters", 1000);
-    }
-    if (get_table(lua, table, "config")) {
-        script_take_config(lua, -1, "cluster.config", &cluster->config);
-    }
-    if (script_get(lua, table, "release")) {
-        cluster->release = script_take_release(lua, -1, "cluster.release");
-    }
-    if (lua_getfield(lua, LUA_REGISTRYINDEX, "script.release") != LUA_TNIL) {
-        cluster->release = script_take_release(lua, -1, "--set release");
-    }
-    if (script_get(lua, table, "tls")) {
-        cluster->is_tls = script_take_bool(lua, -1, "cluster.tls");
-    }
-    if (script_get(lua, table, "leader")) {
-        replace_text(lua, &cluster->leader, script_take_text(lua, -1, "cluster.leader"));
-        check_leader(lua, cluster);
-    }
-    declare_license(lua, table, cluster);
-    declare_exceptions(lua, table, "releases", cluster);
-    declare_exceptions(lua, table, "configs", cluster);
-    declare_exceptions(lua, table, "zones", cluster);
-    lua_settop(lua, base);
-}
-
-/* ---- Network, storage, closing, limit, expect ----------------------------------------------------- */
 
 static void declare_network(lua_State *lua, struct sim_network_spec *network)
 {
@@ -479,6 +249,17 @@ static void declare_expect(lua_State *lua, struct sim_expect *expect)
     lua_settop(lua, 3);
 }
 
+static void declare_cluster(lua_State *lua, struct sim_cluster_spec *cluster)
+{
+    int base = lua_gettop(lua);
+    if (!get_section(lua, "cluster")) {
+        lua_settop(lua, base);
+        lua_newtable(lua);
+    }
+    script_declare_cluster(lua, lua_gettop(lua), 3, false, cluster);
+    lua_settop(lua, base);
+}
+
 /* Stack: 1 reading, 2 table, 3 params. */
 static int declare_world(lua_State *lua)
 {
@@ -493,7 +274,7 @@ static int declare_world(lua_State *lua)
         return luaL_error(lua, "run: expected a function, got %s", luaL_typename(lua, -1));
     }
     lua_pushvalue(lua, 3);
-    script_push_cluster(lua);
+    script_push_cluster(lua, NULL);
     lua_insert(lua, -2);
     script_story_set(script);
     return 0;

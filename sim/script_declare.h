@@ -25,6 +25,13 @@ bool script_declare_head(struct script *script, const char *const *sets, size_t 
 /* All the rest, into script->spec, and `run` to the story. False: `script->error`. */
 bool script_declare_world(struct script *script, struct script_declaration *declaration);
 
+/* The `cluster` table at `table` of the stack over what is in `cluster`; its functions are called with
+ * the parameters at `params`. `is_further`: of c:cluster, with that one's keys. Raises. */
+void script_declare_cluster(lua_State *lua, int table, int params, bool is_further,
+                            struct sim_cluster_spec *cluster);
+/* Owned by the caller (free). Raises out of memory. */
+char *script_copy_text(lua_State *lua, const char *text);
+
 /* For script_params.c. Stack: the defaults; pushes the parameters. Raises. `release_out` gets the
  * text of a `release` that is no parameter. */
 void script_push_params(lua_State *lua, int defaults, const char *const *sets, size_t set_count,

@@ -6,26 +6,16 @@
 static struct sim_net *take_net(lua_State *lua, const char *call)
 {
     script_check_change(lua, call);
-    return sim_world_net(script_of(lua)->world);
-}
-
-static sim_site site_of(lua_State *lua, struct sim_net *net, const struct sim_pod *pod)
-{
-    sim_site site = SIM_SITE_NONE;
-    if (sim_net_site(net, sim_pod_id(pod), sim_pod_zone(pod), &site) != 0) {
-        luaL_error(lua, "out of memory");
-    }
-    return site;
+    return sim_world_net(script_world(lua));
 }
 
 /* A node, a list of nodes or "all", as sites in memory of the Lua state. */
 static sim_site *take_sites(lua_State *lua, int index, const char *what, size_t *count_out)
 {
-    struct sim_net *net = sim_world_net(script_of(lua)->world);
     struct sim_pod **pods = script_take_nodes(lua, index, what, count_out);
     sim_site *sites = lua_newuserdatauv(lua, (*count_out + 1) * sizeof *sites, 0);
     for (size_t at = 0; at < *count_out; at += 1) {
-        sites[at] = site_of(lua, net, pods[at]);
+        sites[at] = sim_pod_site(pods[at]);
     }
     return sites;
 }
@@ -75,14 +65,14 @@ static int net_isolate(lua_State *lua)
         script_check_keys(lua, 3, "net:isolate", keys);
     }
     rp_time_ns duration_ns = take_for(lua, 3, "net:isolate: for_");
-    sim_net_isolate(net, site_of(lua, net, script_take_node(lua, 2, "net:isolate")), duration_ns);
+    sim_net_isolate(net, sim_pod_site(script_take_node(lua, 2, "net:isolate")), duration_ns);
     return 0;
 }
 
 static int net_heal(lua_State *lua)
 {
     sim_net_heal(take_net(lua, "net:heal"));
-    sim_world_stale_names(script_of(lua)->world, 0, false);
+    sim_world_stale_names(script_world(lua), 0, false);
     return 0;
 }
 
@@ -258,15 +248,14 @@ static int net_segment(lua_State *lua)
 static int net_refuse(lua_State *lua)
 {
     struct sim_net *net = take_net(lua, "net:refuse");
-    sim_net_set_inbound(net, site_of(lua, net, script_take_node(lua, 2, "net:refuse")),
-                        SIM_NET_REFUSES);
+    sim_net_set_inbound(net, sim_pod_site(script_take_node(lua, 2, "net:refuse")), SIM_NET_REFUSES);
     return 0;
 }
 
 static int net_blackhole(lua_State *lua)
 {
     struct sim_net *net = take_net(lua, "net:blackhole");
-    sim_net_set_inbound(net, site_of(lua, net, script_take_node(lua, 2, "net:blackhole")),
+    sim_net_set_inbound(net, sim_pod_site(script_take_node(lua, 2, "net:blackhole")),
                         SIM_NET_BLACKHOLE);
     return 0;
 }
@@ -284,7 +273,7 @@ static int net_stale_dns(lua_State *lua)
 {
     static const char *const keys[] = {"reuse", NULL};
     (void)take_net(lua, "net:stale_dns");
-    struct sim_world *world = script_of(lua)->world;
+    struct sim_world *world = script_world(lua);
     lua_settop(lua, 3);
     rp_time_ns stale_ns = script_draw_duration(lua, 2, "net:stale_dns");
     if (!lua_isnil(lua, 3)) {
@@ -294,7 +283,7 @@ static int net_stale_dns(lua_State *lua)
     return 0;
 }
 
-void script_push_net(lua_State *lua)
+void script_push_net(lua_State *lua, struct sim_world *world)
 {
     static const luaL_Reg methods[] = {
         {"partition", net_partition},
@@ -309,5 +298,7 @@ void script_push_net(lua_State *lua)
         {"stale_dns", net_stale_dns},
         {NULL, NULL},
     };
-    script_push_object(lua, "c.net", methods);
+    struct sim_world **block =
+        script_push_object_sized(lua, SCRIPT_NET_TYPE, methods, sizeof *block);
+    *block = world;
 }

@@ -6,6 +6,7 @@
 #include "protocol/error.h"
 #include "protocol/node.h"
 #include "sim/check.h"
+#include "sim/script_attacker.h"
 
 #define HANDLES_KEY "script.handles" /* pod to handle: one object a pod, so that handles compare */
 #define GRACE_NS    (30 * RP_NS_PER_S)
@@ -23,25 +24,62 @@ static struct sim_pod *changed_self(lua_State *lua, const char *call)
     return self(lua);
 }
 
-struct sim_pod *script_take_node(lua_State *lua, int index, const char *what)
+struct sim_world *script_world(lua_State *lua)
 {
-    struct sim_pod **handle = luaL_testudata(lua, index, SCRIPT_NODE_TYPE);
-    if (handle != NULL) {
-        return *handle;
+    struct sim_pod **pod = luaL_testudata(lua, 1, SCRIPT_NODE_TYPE);
+    if (pod != NULL) {
+        return sim_pod_world(*pod);
     }
+    struct sim_world **world = luaL_testudata(lua, 1, SCRIPT_CLUSTER_TYPE);
+    if (world == NULL) {
+        world = luaL_testudata(lua, 1, SCRIPT_NET_TYPE);
+    }
+    if (world != NULL && *world != NULL) {
+        return *world;
+    }
+    struct script_attacker *attacker = luaL_testudata(lua, 1, SCRIPT_ATTACKER_TYPE);
+    return attacker != NULL ? attacker->world : script_of(lua)->world;
+}
+
+/* A string: an id of the receiver's cluster, or a label. */
+static struct sim_pod *named_node(lua_State *lua, int index, const char *what)
+{
+    struct sim_world *world = script_world(lua);
     if (lua_type(lua, index) != LUA_TSTRING) {
         luaL_error(lua, "%s: expected a node or its id, got %s", what, luaL_typename(lua, index));
     }
-    struct sim_pod *pod = sim_world_pod(script_of(lua)->world, script_take_path(lua, index, what));
+    struct rp_view name = script_take_path(lua, index, what);
+    struct sim_pod *pod = sim_world_pod(world, name);
+    pod = pod == NULL ? sim_world_labelled(world, name) : pod;
     if (pod == NULL) {
         luaL_error(lua, "%s: unknown node '%s'", what, lua_tostring(lua, index));
     }
     return pod;
 }
 
-struct sim_pod **script_take_nodes(lua_State *lua, int index, const char *what, size_t *count_out)
+static struct sim_pod *take_any_node(lua_State *lua, int index, const char *what)
 {
-    struct sim_world *world = script_of(lua)->world;
+    struct sim_pod **handle = luaL_testudata(lua, index, SCRIPT_NODE_TYPE);
+    return handle != NULL ? *handle : named_node(lua, index, what);
+}
+
+struct sim_pod *script_take_node(lua_State *lua, int index, const char *what)
+{
+    struct sim_pod *pod = take_any_node(lua, index, what);
+    bool is_of_cluster = luaL_testudata(lua, 1, SCRIPT_CLUSTER_TYPE) != NULL;
+    if (is_of_cluster && sim_pod_world(pod) != script_world(lua)) {
+        script_push_view(lua, sim_pod_label(pod));
+        luaL_error(lua, "%s: node '%s' is of another cluster", what, lua_tostring(lua, -1));
+    }
+    return pod;
+}
+
+typedef struct sim_pod *(*take_node_fn)(lua_State *lua, int index, const char *what);
+
+static struct sim_pod **take_nodes(lua_State *lua, int index, const char *what, size_t *count_out,
+                                   take_node_fn take_node)
+{
+    struct sim_world *world = script_world(lua);
     index = lua_absindex(lua, index);
     bool is_list = lua_istable(lua, index);
     bool is_all =
@@ -60,16 +98,27 @@ struct sim_pod **script_take_nodes(lua_State *lua, int index, const char *what, 
     for (size_t at = 0; at < count; at += 1) {
         if (is_list) {
             lua_rawgeti(lua, index, (lua_Integer)at + 1);
-            pods[taken++] = script_take_node(lua, -1, what);
+            pods[taken++] = take_node(lua, -1, what);
             lua_pop(lua, 1);
         } else if (!is_all) {
-            pods[taken++] = script_take_node(lua, index, what);
+            pods[taken++] = take_node(lua, index, what);
         } else if (!sim_pod_is_gone(sim_world_pod_at(world, at))) {
             pods[taken++] = sim_world_pod_at(world, at);
         }
     }
     *count_out = taken;
     return pods;
+}
+
+struct sim_pod **script_take_nodes(lua_State *lua, int index, const char *what, size_t *count_out)
+{
+    return take_nodes(lua, index, what, count_out, script_take_node);
+}
+
+struct sim_pod **script_take_any_nodes(lua_State *lua, int index, const char *what,
+                                       size_t *count_out)
+{
+    return take_nodes(lua, index, what, count_out, take_any_node);
 }
 
 /* ---- Options that several calls share ----------------------------------------------------------- */
@@ -137,7 +186,8 @@ const struct rp_config *script_take_scratch_config(lua_State *lua, int options, 
         rp_config_clear(&script->scratch_config);
         script->has_scratch = false;
     }
-    if (rp_config_copy(&script->spec.cluster.config, &script->scratch_config) != 0) {
+    if (rp_config_copy(&sim_world_spec(script_world(lua))->cluster.config,
+                       &script->scratch_config) != 0) {
         luaL_error(lua, "out of memory");
     }
     script->has_scratch = true;

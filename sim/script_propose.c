@@ -58,13 +58,12 @@ static int return_answer(lua_State *lua, int status, lua_KContext context)
 
 static int call_delete(lua_State *lua)
 {
-    struct script *script = script_of(lua);
     struct script_task *task = script_running_task(lua, "c:delete");
     size_t length_bytes = 0;
     const char *path = luaL_checklstring(lua, 2, &length_bytes);
     struct sim_propose_wait wait = {propose_done, task};
-    sim_workload_delete(script->world, rp_view_make(path, length_bytes), rp_view_text("retention"),
-                        &wait);
+    sim_workload_delete(script_world(lua), rp_view_make(path, length_bytes),
+                        rp_view_text("retention"), &wait);
     return script_yield(lua, task, 0, return_answer);
 }
 

@@ -37,8 +37,10 @@ struct script {
     bool has_spec;
     struct rp_config scratch_config; /* owned when has_scratch: of the latest call that gave one */
     bool has_scratch;
-    struct sim_world *world;           /* borrowed; NULL until the run */
-    struct script_story *story;        /* owned; NULL until the run */
+    struct sim_world_spec further_spec; /* owned when has_further: of the latest c:cluster */
+    bool has_further;
+    struct sim_world *world;    /* borrowed: the scenario's own cluster; NULL until the run */
+    struct script_story *story; /* owned; NULL until the run */
     struct script_attacker *attackers; /* in Lua's memory; newest first */
     char error[SCRIPT_TEXT_MAX];
 };
@@ -50,6 +52,9 @@ struct script {
 RP_MUST_USE int script_new(const char *path, uint64_t seed, FILE *log, struct script **script_out);
 void script_free(struct script *script); /* not its story, spec and world: script.c's */
 struct script *script_of(lua_State *lua);
+/* The cluster that the running call is about: that of its receiver (`c`, `c.net`, a node, an
+ * attacker), else the scenario's own. */
+struct sim_world *script_world(lua_State *lua);
 
 /* Counts work that the library does on the script's behalf; raises the limit's error. */
 void script_spend(lua_State *lua, uint64_t units);
@@ -87,6 +92,8 @@ const char *script_tostring(lua_State *lua, int index, size_t *length_out);
 /* "reader-2" before "reader-10": the text before the last digits, then the number, then all. */
 int script_compare_ids(const char *left, const char *right);
 
-#define SCRIPT_NODE_TYPE "node"
+#define SCRIPT_NODE_TYPE    "node"
+#define SCRIPT_CLUSTER_TYPE "c"
+#define SCRIPT_NET_TYPE     "c.net"
 
 #endif

@@ -634,15 +634,15 @@ static int call_wait(lua_State *lua)
 
 static bool is_settled(void *context, struct script *script)
 {
-    (void)context;
-    return sim_world_is_settled(script->world);
+    (void)script;
+    return sim_world_is_settled(context);
 }
 
 static void describe_unsettled(void *context, struct script *script, char *text_out,
                                size_t text_bytes)
 {
-    (void)context;
-    sim_world_unsettled_text(script->world, text_out, text_bytes);
+    (void)script;
+    sim_world_unsettled_text(context, text_out, text_bytes);
 }
 
 static int call_settle(lua_State *lua)
@@ -655,6 +655,7 @@ static int call_settle(lua_State *lua)
         script_condition_add(lua, SCRIPT_CONDITION_WAIT, "settle timed out", timeout_ns);
     condition->task = task;
     condition->holds = is_settled;
+    condition->context = script_world(lua);
     condition->describe = describe_unsettled;
     arm_due(script, condition);
     lua_settop(lua, 0);

@@ -95,6 +95,7 @@ void script_take_replace(lua_State *lua, int options, const char *call,
 extern const luaL_Reg script_story_methods[];
 extern const luaL_Reg script_check_methods[];
 extern const luaL_Reg script_cluster_methods[];
+extern const luaL_Reg script_clusters_methods[];
 extern const luaL_Reg script_compact_methods[];
 extern const luaL_Reg script_consensus_methods[];
 extern const luaL_Reg script_propose_methods[];
@@ -104,12 +105,18 @@ int script_node_query(lua_State *lua);
 int script_node_propose(lua_State *lua);
 /* Pushes the handle of the pod; the same object for the same pod. */
 void script_push_node(lua_State *lua, struct sim_pod *pod);
-/* A node's handle or id. Raises an error. */
+/* A node's handle or id. A call of `c` takes nodes of its own cluster only; others take any, by label
+ * ("other/reader-1") too. Raises an error. */
 struct sim_pod *script_take_node(lua_State *lua, int index, const char *what);
 /* A node, a list of nodes, or "all": pods on `count_out`, memory of the Lua state (on its stack). */
 struct sim_pod **script_take_nodes(lua_State *lua, int index, const char *what, size_t *count_out);
-void script_push_cluster(lua_State *lua);
-void script_push_net(lua_State *lua);
+/* The same of any cluster, whatever the receiver. */
+struct sim_pod **script_take_any_nodes(lua_State *lua, int index, const char *what,
+                                       size_t *count_out);
+/* The handle of a cluster; NULL: the scenario's own. The parameters' table is below on the stack and
+ * is taken. */
+void script_push_cluster(lua_State *lua, struct sim_world *world);
+void script_push_net(lua_State *lua, struct sim_world *world);
 void script_push_attacker(lua_State *lua, int options);
 void script_attackers_end(struct script *script);
 /* Sets the keys of the table at `index` in `config`, in their order. */

@@ -606,7 +606,7 @@ int script_attacker_drop(lua_State *lua)
 
 void script_tap_begin(struct script_attacker *attacker)
 {
-    if (attacker->script->spec.cluster.is_tls) {
+    if (attacker->is_blind) {
         return; /* nothing intelligible passes: captures wait for ever, rules meet nothing */
     }
     attacker->tap.context = attacker;

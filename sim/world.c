@@ -184,6 +184,22 @@ struct sim_pod *sim_world_pod(struct sim_world *world, struct rp_view node_id)
     return NULL;
 }
 
+struct sim_pod *sim_world_labelled(struct sim_world *world, struct rp_view label)
+{
+    const struct sim_run *run = world->run;
+    for (size_t number = 0; number < run->pod_count; number += 1) {
+        if (rp_view_equal(sim_pod_label(run->pods[number]), label)) {
+            return run->pods[number];
+        }
+    }
+    return NULL;
+}
+
+size_t sim_world_node_count(const struct sim_world *world)
+{
+    return world->run->pod_count;
+}
+
 size_t sim_world_pod_count(const struct sim_world *world)
 {
     return world->pod_count;
@@ -321,26 +337,30 @@ int sim_world_new_pod(struct sim_world *world, const struct sim_add_spec *spec,
                       struct sim_pod **pod_out)
 {
     char id[64];
-    if (spec->id != NULL && sim_world_pod(world, rp_view_text(spec->id)) != NULL) {
-        return RP_ERR_INVALID;
-    }
     if (spec->id == NULL) {
         (void)snprintf(id, sizeof id, "%s-%llu", spec->role,
                        (unsigned long long)next_of_role(world, spec->role));
     }
-    struct sim_pod *pod = rp_allocate_zeroed(&world->alloc, sizeof *pod);
-    if (pod == NULL) {
-        return RP_ERR_NOMEM;
-    }
     const char *name = spec->id != NULL ? spec->id : id;
+    char *label = make_label(world, name);
+    struct sim_pod *pod = NULL;
+    int error = RP_ERR_INVALID;
+    if (sim_world_labelled(world, rp_view_text(label)) == NULL) {
+        pod = rp_allocate_zeroed(&world->alloc, sizeof *pod);
+        error = RP_ERR_NOMEM;
+    }
+    if (pod == NULL) {
+        rp_release(&world->alloc, label);
+        return error;
+    }
     pod->world = world;
     pod->id = sim_copy_text(world, name, strlen(name));
-    pod->label = make_label(world, name);
+    pod->label = label;
     sim_run_number(world->run, pod);
     pod->role = sim_copy_text(world, spec->role, strlen(spec->role));
     grow_pods(world);
     world->pods[world->pod_count++] = pod;
-    int error = fill_pod(world, pod, spec);
+    error = fill_pod(world, pod, spec);
     sim_truth_pod_added(world->truth, pod);
     *pod_out = pod;
     return error; /* a pod that could not be filled stays down and is freed with the world */
@@ -519,7 +539,13 @@ void sim_world_violate(struct sim_world *world, const char *property, struct sim
                        const char *place, const char *detail)
 {
     struct violation_words words = {.property = property, .place = place, .detail = detail};
-    words.node_id = pod == NULL ? rp_view_text("") : sim_pod_label(pod);
+    if (pod != NULL) {
+        words.node_id = sim_pod_label(pod);
+    } else if (sim_world_is_first(world)) {
+        words.node_id = rp_view_text("");
+    } else { /* of that cluster as a whole */
+        words.node_id = rp_view_text(world->spec.cluster.name);
+    }
     words.has_release = pod != NULL;
     words.release = pod == NULL ? RP_RELEASE_CURRENT : pod->life_release;
     add_violation(world, &words);
@@ -638,7 +664,7 @@ void sim_world_unsettled_text(struct sim_world *world, char *text_out, size_t te
         size_t count = sim_truth_missing(world->truth, pod, files, 3);
         int written =
             snprintf(text_out + used, text_bytes - used, "%s%s: %llu missing",
-                     used == 0 ? "" : "; ", pod->id, (unsigned long long)pod->missing_count);
+                     used == 0 ? "" : "; ", pod->label, (unsigned long long)pod->missing_count);
         used += written < 0 ? 0 : (size_t)written;
         for (size_t row = 0; row < count && used + 1 < text_bytes; row += 1) {
             written =

@@ -136,6 +136,23 @@ uint64_t sim_world_seed(const struct sim_world *world);
 /* The record of everything in it, for a sink (`--trace`). Borrowed from the world. */
 struct sim_trace *sim_world_trace(struct sim_world *world);
 
+/* ---- Further clusters -------------------------------------------------------------------------- */
+
+/* A sim_world is one cluster. Further ones live in the same run: one virtual time, network and
+ * address space, one trace and result; all else is their own, and calls see their own only. Their
+ * nodes' labels stand behind the cluster's name ("other/reader-1").
+ *
+ * The nodes boot from now on by the ordinary handshakes. The world belongs to the run. Errors:
+ * RP_ERR_NOMEM, RP_ERR_INVALID (`note_out` says why: the name is taken). */
+RP_MUST_USE int sim_world_join(struct sim_world *world, const struct sim_cluster_spec *cluster,
+                               struct sim_world **joined_out, char note_out[160]);
+/* Every node is ready, or has been refused its start. False: `note_out` names one that is not. */
+bool sim_world_has_come_up(struct sim_world *world, char note_out[160]);
+/* Nodes of all clusters of the run, ever. */
+size_t sim_world_node_count(const struct sim_world *world);
+/* The pod of that label in any cluster of the run. NULL: unknown. */
+struct sim_pod *sim_world_labelled(struct sim_world *world, struct rp_view label);
+
 /* ---- Nodes ----------------------------------------------------------------------------------- */
 
 /* In order of birth. A pod object lives as long as the world; a node id is one pod from life to

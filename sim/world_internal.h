@@ -164,8 +164,6 @@ void sim_run_number(struct sim_run *run, struct sim_pod *pod);
  * RP_ERR_NOMEM, RP_ERR_INVALID (no nodes). */
 RP_MUST_USE int sim_world_make_nodes(struct sim_world *world, char note_out[160]);
 void sim_world_boot_all(struct sim_world *world);
-/* False: `note_out` names a node that is not ready. */
-bool sim_world_has_come_up(struct sim_world *world, char note_out[160]);
 
 /* world_spec.c: deep; cleared by sim_world_spec_clear, whatever is returned */
 RP_MUST_USE int sim_world_spec_copy(const struct sim_world_spec *source,

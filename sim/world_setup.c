@@ -66,6 +66,48 @@ static void say_not_ready(const struct sim_pod *pod, char note_out[160])
     }
 }
 
+/* ---- Further clusters --------------------------------------------------------------------------- */
+
+static bool is_name_taken(const struct sim_run *run, const char *name)
+{
+    size_t name_bytes = strlen(name);
+    for (size_t row = 0; row < run->world_count; row += 1) {
+        if (strcmp(run->worlds[row]->spec.cluster.name, name) == 0) {
+            return true;
+        }
+    }
+    for (size_t number = 0; number < run->pod_count; number += 1) {
+        const char *label = run->pods[number]->label;
+        if (strncmp(label, name, name_bytes) == 0 && label[name_bytes] == '/') {
+            return true; /* labels would be ambiguous */
+        }
+    }
+    return false;
+}
+
+int sim_world_join(struct sim_world *world, const struct sim_cluster_spec *cluster,
+                   struct sim_world **joined_out, char note_out[160])
+{
+    struct sim_run *run = world->run;
+    struct sim_world_spec spec = run->worlds[0]->spec; /* shallow: it is copied */
+    spec.cluster = *cluster;
+    note_out[0] = '\0';
+    if (is_name_taken(run, cluster->name)) {
+        (void)snprintf(note_out, 160, "there is a cluster '%.100s' already", cluster->name);
+        return RP_ERR_INVALID;
+    }
+    int error = sim_world_make(run, &spec, joined_out);
+    if (error == 0) {
+        error = sim_world_make_nodes(*joined_out, note_out);
+    }
+    if (error == 0) {
+        sim_world_boot_all(*joined_out);
+    }
+    return error;
+}
+
+/* ---- Come up? ------------------------------------------------------------------------------------ */
+
 /* Nothing more is to come of it: ready, or one that may not run, or not with the others. */
 static bool has_come_up(const struct sim_pod *pod)
 {

@@ -43,10 +43,11 @@ static void name_unmet(struct sim_world *world, char *text_out, size_t text_byte
     bool converges = true;
     bool becomes_ready = true;
     bool registers_all = true;
-    for (size_t index = 0; index < world->pod_count; index += 1) {
-        struct sim_pod *pod = world->pods[index];
-        if (pod->state == SIM_POD_UP && pod->node != NULL && !sim_world_is_outside(world, pod)) {
-            converges = converges && !misses_what_is_held(world, pod);
+    for (size_t index = 0; index < world->run->pod_count; index += 1) {
+        struct sim_pod *pod = world->run->pods[index];
+        if (pod->state == SIM_POD_UP && pod->node != NULL &&
+            !sim_world_is_outside(pod->world, pod)) {
+            converges = converges && !misses_what_is_held(pod->world, pod);
             becomes_ready = becomes_ready && !is_late_to_be_ready(pod);
             registers_all = registers_all && !has_unregistered(pod);
         }
