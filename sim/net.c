@@ -170,7 +170,8 @@ static size_t host_bucket(struct rp_view host)
     return host.length_bytes == 0 ? 0 : (size_t)(XXH3_64bits(host.bytes, host.length_bytes) % 1024);
 }
 
-struct net_host *net_host_find(const struct sim_net *net, struct rp_view address)
+/* The record of the address itself. */
+static struct net_host *host_lookup(const struct sim_net *net, struct rp_view address)
 {
     struct rp_view name = host_part(address);
     struct net_host *host = net->hosts[host_bucket(name)];
@@ -180,9 +181,16 @@ struct net_host *net_host_find(const struct sim_net *net, struct rp_view address
     return host;
 }
 
+struct net_host *net_host_find(const struct sim_net *net, struct rp_view address)
+{
+    struct net_host *host = host_lookup(net, address);
+    bool is_forwarded = host != NULL && host->endpoint == NULL && host->stand_in != NULL;
+    return is_forwarded ? host->stand_in : host;
+}
+
 static struct net_host *host_make(struct sim_net *net, struct rp_view address)
 {
-    struct net_host *host = net_host_find(net, address);
+    struct net_host *host = host_lookup(net, address);
     if (host == NULL) {
         host = net_allocate(net, sizeof *host + address.length_bytes + 8);
         struct rp_view name = host_part(address);
@@ -278,9 +286,19 @@ void sim_net_detach(struct sim_endpoint *endpoint, enum sim_net_end end)
 
 void sim_net_vacate(struct sim_net *net, struct rp_view address)
 {
-    struct net_host *host = net_host_find(net, address);
+    struct net_host *host = host_lookup(net, address);
     if (host != NULL && host->endpoint == NULL) {
         host->is_present = false;
+    }
+}
+
+void sim_net_forward(struct sim_net *net, struct rp_view host, struct rp_view target)
+{
+    struct net_host *from = host_lookup(net, host);
+    struct net_host *to = target.length_bytes == 0 ? NULL : host_lookup(net, target);
+    if (from != NULL && from != to) {
+        from->stand_in = to;
+        net_kick(net); /* dials that nobody answered may be */
     }
 }
 

@@ -88,6 +88,9 @@ enum sim_net_end {
 void sim_net_detach(struct sim_endpoint *endpoint, enum sim_net_end end);
 /* The host of a pod that is gone from that address answers no more. */
 void sim_net_vacate(struct sim_net *net, struct rp_view address);
+/* Whoever dials or sends to that host, without a port, reaches the endpoint that lives at `target`
+ * then; empty: no more. An endpoint attached at the host itself comes first. */
+void sim_net_forward(struct sim_net *net, struct rp_view host, struct rp_view target);
 /* After a freeze: what came meanwhile is delivered, from events of now. */
 void sim_net_thaw(struct sim_endpoint *endpoint);
 

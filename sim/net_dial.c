@@ -29,6 +29,16 @@ static void conn_accept(struct net_conn *conn, struct sim_endpoint *endpoint)
     dial_outcome(conn, 0, answered_ns);
 }
 
+/* The host was found by its name already, maybe by another one than its own. */
+static struct rp_view port_of(const uint8_t *address, size_t address_bytes)
+{
+    size_t port = address_bytes;
+    while (port > 0 && address[port - 1] != ':') {
+        port -= 1;
+    }
+    return rp_view_make(address + port, address_bytes - port);
+}
+
 /* The SYN comes: it is answered, or a later one may be (net_kick). */
 static void syn_due(void *context, uint64_t argument)
 {
@@ -49,8 +59,8 @@ static void syn_due(void *context, uint64_t argument)
         return;
     }
     struct sim_endpoint *endpoint = host->endpoint;
-    bool is_same_port = host->address_bytes == conn->address_bytes &&
-                        memcmp(host->address, conn->address, conn->address_bytes) == 0;
+    bool is_same_port = rp_view_equal(port_of(conn->address, conn->address_bytes),
+                                      port_of(host->address, host->address_bytes));
     if (endpoint == NULL || !endpoint->is_listening || !is_same_port ||
         inbound == SIM_NET_REFUSES) {
         net->stats.refused += 1;

@@ -35,6 +35,7 @@ struct net_host {
     sim_site site;
     struct sim_endpoint *endpoint; /* NULL: no process */
     bool is_present;               /* a host answers there */
+    struct net_host *stand_in;     /* who answers when nobody is attached here; NULL: nobody */
     size_t address_bytes, host_bytes;
     uint8_t address[];
 };
@@ -160,6 +161,7 @@ struct sim_net {
 /* net.c */
 void *net_allocate(const struct sim_net *net, size_t size_bytes); /* zeroed; panics when out */
 rp_time_ns net_now(const struct sim_net *net);
+/* Who answers there. */
 struct net_host *net_host_find(const struct sim_net *net, struct rp_view address);
 rp_time_ns net_transfer_ns(uint64_t bytes, uint64_t bytes_per_s);
 /* When what leaves now arrives; moves the clocks of both sites' links and draws latency and loss. */

@@ -195,58 +195,6 @@ int sim_pod_set_config(struct sim_pod *pod, const struct rp_config *config)
     return 0;
 }
 
-void sim_pod_vacate(struct sim_pod *pod)
-{
-    struct sim_run *run = pod->world->run;
-    sim_net_vacate(run->net, sim_pod_address(pod));
-    if (!run->is_address_reused) {
-        return;
-    }
-    if (run->vacancy_count == SIM_VACANCY_MAX) {
-        run->vacancy_count -= 1;
-        memmove(&run->vacancies[0], &run->vacancies[1],
-                run->vacancy_count * sizeof run->vacancies[0]);
-    }
-    struct sim_vacancy *vacancy = &run->vacancies[run->vacancy_count++];
-    vacancy->former = pod;
-    memcpy(vacancy->host, pod->host, sizeof vacancy->host);
-}
-
-/* The oldest address that another pod left, if addresses are used again. */
-static bool take_vacancy(struct sim_pod *pod)
-{
-    struct sim_run *run = pod->world->run;
-    size_t row = 0;
-    while (row < run->vacancy_count && run->vacancies[row].former == pod) {
-        row += 1;
-    }
-    if (row == run->vacancy_count) {
-        return false;
-    }
-    memcpy(pod->host, run->vacancies[row].host, sizeof pod->host);
-    run->vacancy_count -= 1;
-    memmove(&run->vacancies[row], &run->vacancies[row + 1],
-            (run->vacancy_count - row) * sizeof run->vacancies[0]);
-    return true;
-}
-
-static void draw_host(struct sim_pod *pod)
-{
-    uint64_t number = ++pod->world->run->address_count;
-    (void)snprintf(pod->host, sizeof pod->host, "10.%u.%u.%u", (unsigned)(number >> 16 & 255),
-                   (unsigned)(number >> 8 & 255), (unsigned)(number & 255));
-}
-
-/* Pods get addresses in order, never twice unless it is asked for. */
-void sim_pod_new_address(struct sim_pod *pod)
-{
-    if (!take_vacancy(pod)) {
-        draw_host(pod);
-    }
-    (void)snprintf(pod->address, sizeof pod->address, "%.100s:9100", pod->host);
-    (void)snprintf(pod->raft_address, sizeof pod->raft_address, "%.100s:9200", pod->host);
-}
-
 /* ---- The volume -------------------------------------------------------------------------------- */
 
 /* A raft id belongs to a raft folder (design.md): drawn when the folder is made. */

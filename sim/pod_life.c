@@ -283,6 +283,7 @@ static int make_ports(struct sim_pod *pod)
     if (error != 0) {
         return error;
     }
+    sim_pod_keep_leases(pod);
     error = make_hostile(pod);
     if (error != 0) {
         return error;

@@ -630,15 +630,6 @@ bool sim_world_is_settled(struct sim_world *world)
     return true;
 }
 
-void sim_world_stale_names(struct sim_world *world, rp_time_ns stale_ns, bool is_address_reused)
-{
-    sim_dns_set_stale(world->dns, stale_ns);
-    world->run->is_address_reused = is_address_reused;
-    if (!is_address_reused) {
-        world->run->vacancy_count = 0;
-    }
-}
-
 bool sim_world_has_holder(struct sim_world *world, const struct sim_truth_file *file)
 {
     for (size_t index = 0; index < world->pod_count; index += 1) {

@@ -201,7 +201,9 @@ size_t sim_world_manifest(struct sim_world *world, size_t from, struct sim_manif
                           size_t max);
 
 /* Names of replaced pods are resolved to their old addresses for so long (0: no longer than they
- * are true). `is_address_reused`: such an address is given to the next other pod that needs one. */
+ * are true). `is_address_reused`: from now on such an address belongs to a pod of another cluster at
+ * once, which answers there besides its own; where there is none, to the next other pod that needs
+ * an address. False ends that. For all clusters of the run. */
 void sim_world_stale_names(struct sim_world *world, rp_time_ns stale_ns, bool is_address_reused);
 
 /* A sample of a scenario's own metric, and a state worth reaching. Names are copied. */

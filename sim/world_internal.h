@@ -93,6 +93,12 @@ struct sim_vacancy {
 };
 #define SIM_VACANCY_MAX 64
 
+/* One that a pod of another cluster answers at, besides its own. */
+struct sim_lease {
+    struct sim_pod *holder;
+    char host[SIM_ADDRESS_BYTES_MAX];
+};
+
 /* What the clusters of a run share: time, network, disks, names, addresses and the result. */
 struct sim_run {
     struct rp_alloc alloc;
@@ -113,6 +119,9 @@ struct sim_run {
     bool is_address_reused;
     struct sim_vacancy vacancies[SIM_VACANCY_MAX]; /* oldest first */
     size_t vacancy_count;
+    struct sim_lease leases[SIM_VACANCY_MAX]; /* oldest first */
+    size_t lease_count;
+    uint64_t lease_total; /* ever */
 
     enum sim_phase phase;
     rp_time_ns zero_ns, limit_ns;
@@ -195,6 +204,7 @@ void sim_world_free_cut_offs(struct sim_world *world);
 
 /* pod.c */
 RP_MUST_USE int sim_pod_place_config(struct sim_pod *pod);
+void sim_pod_keep_leases(struct sim_pod *pod); /* at the address of its new life */
 void sim_pod_new_address(struct sim_pod *pod);
 void sim_pod_vacate(struct sim_pod *pod); /* its host answers no more */
 RP_MUST_USE int sim_pod_new_folder(struct sim_pod *pod);
