@@ -117,6 +117,7 @@ int sim_checks_new(struct sim_world *world, const struct rp_alloc *alloc,
     checks->reach = sim_world_reach(world);
     checks->alloc = alloc;
     rp_table_init(&checks->flushes, alloc);
+    rp_table_init(&checks->recordings, alloc);
     *checks_out = checks;
     return 0;
 }
@@ -147,6 +148,7 @@ void sim_checks_free(struct sim_checks *checks)
         pod_free(checks->pods[number]);
     }
     check_flush_clear(checks);
+    check_consensus_clear(checks);
     check_wire_clear(checks);
     rp_release(checks->alloc, (void *)checks->pods);
     rp_release(checks->alloc, checks->digests);

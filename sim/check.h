@@ -37,6 +37,21 @@ void sim_checks_vanished(struct sim_checks *checks, struct sim_pod *pod, struct 
 /* The node calls its store for the object of that name. */
 void sim_checks_called(struct sim_checks *checks, struct sim_pod *pod, enum sim_store_call call,
                        struct rp_view path);
+/* Truth about a consensus message that the pod's library was given. */
+struct sim_check_consensus {
+    const char *kind;
+    uint64_t term;
+    bool is_authentic;      /* a member made its bytes as they are */
+    bool is_of_cluster;     /* of the pod's own */
+    bool is_addressed_here; /* to the pod's raft id */
+    bool is_of_session;     /* sent to the life that got it */
+    bool is_resent;         /* by the transport of its sender */
+    uint64_t identity[3];   /* session of the sender, addressee, number: of one message alone */
+};
+void sim_checks_consensus(struct sim_checks *checks, struct sim_pod *pod,
+                          const struct sim_check_consensus *seen);
+/* Somebody on the path has its bytes now: it may be taken once, with or without their doing. */
+void sim_checks_consensus_recorded(struct sim_checks *checks, const uint64_t identity[3]);
 /* Damaged behind the node's back: exempt until the node next judges it. */
 void sim_checks_damaged(struct sim_checks *checks, struct sim_pod *pod, struct rp_view path);
 void sim_checks_life_begins(struct sim_checks *checks, struct sim_pod *pod);

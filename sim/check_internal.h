@@ -15,6 +15,7 @@
  *   check_auth.c      what only accepted requests may cause
  *   check_reconcile.c what anti-entropy deletes
  *   check_manifest.c  applied log, leaders, registration, readiness
+ *   check_consensus.c what the consensus library is given
  *   check_wire.c      accepted requests
  *   check_end.c       at rest, stops, and at the end
  *
@@ -198,6 +199,12 @@ struct check_flush {
     uint8_t path[];
 };
 
+/* A consensus message that an attacker has. */
+struct check_recording {
+    uint64_t identity[3];
+    uint64_t taken_count;
+};
+
 /* Two generations of tuples, each of a fixed time: what is older could not be accepted any more. */
 struct check_tuple {
     uint64_t low, high; /* both 0: empty */
@@ -216,8 +223,9 @@ struct sim_checks {
     size_t pod_max;
     struct check_digest *digests; /* owned ring, made with the first use */
     struct check_term terms[CHECK_TERM_RING];
-    struct rp_table flushes; /* path -> owned check_flush */
-    bool has_surveyed;       /* check_entry.c: the manifest that was looked at last */
+    struct rp_table flushes;    /* path -> owned check_flush */
+    struct rp_table recordings; /* check_consensus.c: identity -> owned check_recording */
+    bool has_surveyed;          /* check_entry.c: the manifest that was looked at last */
     struct rp_digest surveyed;
     struct check_tuples tuples, tuples_before, signed_now, signed_before;
     rp_time_ns tuples_since_ns;
@@ -346,6 +354,10 @@ void check_auth_rest(struct check_pod *pod);
 
 void check_wire_observe(struct check_pod *pod, const struct rp_observation *seen);
 void check_wire_clear(struct sim_checks *checks);
+
+/* ---- check_consensus.c ------------------------------------------------------------------------ */
+
+void check_consensus_clear(struct sim_checks *checks);
 
 /* ---- check_end.c ------------------------------------------------------------------------------ */
 

@@ -40,7 +40,7 @@ struct sim_consensus_raft {
     void (*note)(void *context, enum sim_raft_note note, const uint64_t detail[4]);
     void *note_context;
     char *address, *cluster_name; /* owned */
-    uint64_t secret_digest;
+    uint64_t secret_digest, session;
     struct sim_range disk_latency_ns;
     struct sim_rng election_random, tick_random, disk_random;
 
@@ -56,6 +56,7 @@ struct sim_consensus_raft {
     struct sent *sent_first, *sent_last;
     const struct sim_raft_message *receiving; /* its blocks are shared with what is appended */
     struct raft_routes routes;
+    struct raft_guard guard;
     bool is_io_closed;
     bool is_disk_broken;
 };
@@ -128,8 +129,18 @@ static void post(struct sim_consensus_raft *member, struct sim_raft_message *mes
 
 static struct sim_raft_message *message_to(struct sim_consensus_raft *member, uint64_t target)
 {
-    return raft_message_new(member->alloc, member->folder->raft_id, target, member->address,
-                            member->cluster_name, member->secret_digest);
+    struct sim_raft_message *message =
+        raft_message_new(member->alloc, member->folder->raft_id, target, member->address,
+                         member->cluster_name, member->secret_digest);
+    if (message != NULL) {
+        message->source_session = member->session;
+        message->number = raft_guard_next(&member->guard, target);
+    }
+    if (message != NULL && message->number == 0) {
+        sim_raft_message_release(message);
+        return NULL;
+    }
+    return message;
 }
 
 static int io_send(struct raft_io *io, struct raft_io_send *request,
@@ -596,32 +607,34 @@ static void fill_io(struct sim_consensus_raft *member)
 /* ---- Receiving ------------------------------------------------------------------------------- */
 
 /* wire.md 10: nothing of a peer that cannot prove secret and cluster reaches the library. */
-static bool is_welcome(const struct sim_consensus_raft *member,
-                       const struct sim_raft_message *message, bool is_authentic)
+static bool is_welcome(struct sim_consensus_raft *member, const struct sim_raft_message *message,
+                       const struct sim_raft_arrival *arrival)
 {
-    return is_authentic && message->secret_digest == member->secret_digest &&
+    uint64_t session = message->meant_session != 0 ? message->meant_session : arrival->session;
+    return arrival->is_authentic && message->secret_digest == member->secret_digest &&
            strcmp(message->cluster_name, member->cluster_name) == 0 &&
-           message->target == member->folder->raft_id;
+           message->target == member->folder->raft_id && session == member->session &&
+           (arrival->is_resent || raft_guard_take(&member->guard, message));
 }
 
-void sim_consensus_raft_deliver(struct sim_consensus_raft *member, struct sim_raft_message *message,
-                                bool is_authentic)
+bool sim_consensus_raft_deliver(struct sim_consensus_raft *member, struct sim_raft_message *message,
+                                const struct sim_raft_arrival *arrival, bool is_trusting)
 {
     if (member->receive == NULL) {
-        return; /* not started yet, or stopping */
+        return false; /* not started yet, or stopping */
     }
-    bool is_taken = is_welcome(member, message, is_authentic);
+    bool is_taken = is_welcome(member, message, arrival) || is_trusting;
     note(member, is_taken ? SIM_RAFT_NOTE_RECEIVED : SIM_RAFT_NOTE_REFUSED, message->kind,
          message->source, sim_raft_message_term(message), message->size_bytes);
     if (!is_taken) {
-        return;
+        return false;
     }
     complete_sends(member, 0);
     route_set(member, message->source, rp_view_text(message->source_address));
     if (message->kind == SIM_RAFT_AUX) {
         rp_bridge_aux_received(member->bridge, message->source,
                                rp_view_make(message->block->bytes, message->block->length_bytes));
-        return;
+        return true;
     }
     struct raft_message copy;
     if (raft_message_copy_out(message, &copy) == 0) {
@@ -629,6 +642,7 @@ void sim_consensus_raft_deliver(struct sim_consensus_raft *member, struct sim_ra
         member->receive(&member->io, &copy);
         member->receiving = NULL;
     }
+    return true;
 }
 
 /* ---- Birth and death ------------------------------------------------------------------------- */
@@ -646,6 +660,7 @@ static void seed_streams(struct sim_consensus_raft *member, uint64_t seed, uint6
 static void discard(struct sim_consensus_raft *member)
 {
     raft_routes_clear(&member->routes);
+    raft_guard_clear(&member->guard);
     rp_release(member->alloc, member->address);
     rp_release(member->alloc, member->cluster_name);
     rp_release(member->alloc, member);
@@ -675,12 +690,14 @@ int sim_consensus_raft_new(const struct sim_consensus_raft_params *params,
     }
     member->alloc = params->alloc;
     member->routes.alloc = params->alloc;
+    member->guard.alloc = params->alloc;
     member->clock = params->clock;
     member->folder = params->folder;
     member->transport = params->transport;
     member->note = params->note;
     member->note_context = params->note_context;
     member->secret_digest = params->secret_digest;
+    member->session = params->session;
     member->disk_latency_ns = params->disk_latency_ns;
     member->tick_timer = (struct rp_timer){on_tick, member, 0};
     member->disk_timer = (struct rp_timer){on_disk, member, 0};

@@ -1,9 +1,10 @@
 /* libraft in the simulated world: a raft folder that outlives process lives, and one life's member
  * on it (raft_io, routing, and the bridge).
  *
- * Not modelled: torn log records, bit rot in the log, the wire encoding of libraft's messages (they
- * travel as structs with a computed size), and connections of the consensus transport: a message is
- * a datagram that arrives or not. Disk writes complete in order, each after a drawn time; what was
+ * Not modelled: torn log records, bit rot in the log, the encoding of libraft's messages (they travel
+ * as structs with a computed size; raft_wire.h makes bytes of them for those who look), and the
+ * handshakes of the consensus transport: a message is a datagram that arrives or not, and carries what
+ * a session would prove (docs/decisions: who may speak to the library). Disk writes complete in order, each after a drawn time; what was
  * submitted survives SIGKILL, what was completed survives power loss.
  *
  * All timers are the node's own (its clock port), so a paused or drifting node is so here too. */
@@ -57,13 +58,12 @@ uint64_t sim_raft_message_target(const struct sim_raft_message *message);
 uint64_t sim_raft_message_term(const struct sim_raft_message *message); /* 0 for aux */
 size_t sim_raft_message_size_bytes(const struct sim_raft_message *message);
 
-/* A message of somebody without the secret: well-formed, with nothing in it but the term. Of the kinds
- * append, vote, their results, and timeout-now. Errors: RP_ERR_NOMEM, RP_ERR_INVALID. */
-RP_MUST_USE int sim_raft_message_forge(const struct rp_alloc *alloc,
-                                       enum sim_raft_message_kind kind, uint64_t source,
-                                       uint64_t target, const char *source_address,
-                                       const char *cluster_name, uint64_t term,
-                                       struct sim_raft_message **message_out);
+/* What the network says of a message besides its bytes. */
+struct sim_raft_arrival {
+    bool is_authentic; /* its MAC verifies */
+    bool is_resent;    /* by its sender's transport, with a number of its own */
+    uint64_t session;  /* of the life that it was sent to */
+};
 
 struct sim_consensus_transport {
     void *context;
@@ -82,7 +82,7 @@ struct sim_consensus_raft;
 enum sim_raft_note {
     SIM_RAFT_NOTE_SENT,     /* detail: kind, target, term, size */
     SIM_RAFT_NOTE_RECEIVED, /* kind, source, term, size */
-    SIM_RAFT_NOTE_REFUSED,  /* not authentic, another cluster, or another raft id */
+    SIM_RAFT_NOTE_REFUSED,  /* likewise: nothing that this life may take */
     SIM_RAFT_NOTE_TERM,     /* term, 0, 0, 0 */
     SIM_RAFT_NOTE_VOTE,     /* term, voted for */
     SIM_RAFT_NOTE_APPEND,   /* first index, count, term of the last */
@@ -99,6 +99,7 @@ struct sim_consensus_raft_params {
     struct rp_view raft_address;      /* of this life, host:port; copied */
     struct rp_view cluster_name;      /* copied */
     uint64_t secret_digest;           /* equal for members with the same shared secret */
+    uint64_t session;                 /* of this life: unique, and higher than all earlier ones */
     uint64_t seed, incarnation;       /* streams are keyed by raft id and incarnation (life) */
     struct sim_range disk_latency_ns; /* a durable append or a snapshot */
     struct sim_consensus_transport transport;
@@ -114,10 +115,11 @@ RP_MUST_USE int sim_consensus_raft_new(const struct sim_consensus_raft_params *p
 void sim_consensus_raft_bind(struct sim_consensus_raft *member,
                              const struct rp_consensus_events *events);
 struct rp_consensus_port sim_consensus_raft_port(struct sim_consensus_raft *member);
-/* A message reached this life. `is_authentic` false: the MAC did not verify (a forger); such a
- * message, one of another cluster or secret, and one for another raft id never reach libraft. */
-void sim_consensus_raft_deliver(struct sim_consensus_raft *member, struct sim_raft_message *message,
-                                bool is_authentic);
+/* A message reached this life. One without a MAC that verifies, of another cluster or secret, for
+ * another raft id, for another life, or taken before, never reaches libraft. True: it was taken.
+ * `is_trusting` is for tests of the checkers: a member that asks none of this. */
+bool sim_consensus_raft_deliver(struct sim_consensus_raft *member, struct sim_raft_message *message,
+                                const struct sim_raft_arrival *arrival, bool is_trusting);
 /* The process died, with or without its host: no event, no `done` any more. Frees the member. Not
  * from inside one of its events. NULL is fine. */
 void sim_consensus_raft_kill(struct sim_consensus_raft *member, bool is_power_loss);

@@ -1,4 +1,4 @@
-/* Shared by consensus_raft.c, raft_folder.c, raft_message.c and raft_route.c alone; sees <raft.h>. */
+/* Shared by consensus_raft.c and the raft_*.c files alone; sees <raft.h>. */
 #ifndef REPLISIM_SIM_CONSENSUS_RAFT_INNER_H
 #define REPLISIM_SIM_CONSENSUS_RAFT_INNER_H
 
@@ -39,8 +39,10 @@ struct sim_raft_message {
     char *source_address; /* owned */
     char *cluster_name;   /* owned */
     uint64_t secret_digest;
-    struct raft_message scalars;                      /* pointers in it are not used */
-    struct raft_shared_entry *entries;                /* SIM_RAFT_APPEND */
+    uint64_t source_session, number;   /* raft_guard.c */
+    uint64_t meant_session;            /* of a recording: whom it was sent to; else the arrival's */
+    struct raft_message scalars;       /* pointers in it are not used */
+    struct raft_shared_entry *entries; /* owned; NULL but for SIM_RAFT_APPEND */
     struct raft_configuration snapshot_configuration; /* SIM_RAFT_SNAPSHOT */
     struct rp_block *block;                           /* its bytes, or those of SIM_RAFT_AUX */
 };
@@ -81,6 +83,7 @@ RP_MUST_USE int raft_message_fill(struct sim_raft_message *message,
                                   const struct raft_message *source,
                                   const struct sim_raft_folder *folder);
 RP_MUST_USE int raft_message_fill_aux(struct sim_raft_message *message, struct rp_view bytes);
+void raft_message_drop_entries(struct sim_raft_message *message);
 /* What libraft is given: fresh memory of its own. Errors: RAFT_NOMEM. */
 int raft_message_copy_out(const struct sim_raft_message *message, struct raft_message *target);
 
@@ -105,5 +108,28 @@ struct rp_view raft_routes_get(const struct raft_routes *routes, uint64_t raft_i
 void raft_routes_clear(struct raft_routes *routes);
 /* A copy with a NUL behind; NULL: no memory. */
 char *raft_text(const struct rp_alloc *alloc, struct rp_view view);
+/* ---- raft_guard.c ----------------------------------------------------------------------------- */
+
+#define RAFT_GUARD_WINDOW 1024u
+
+/* What was sent to a peer and taken from it, by numbers that each life counts from 1. */
+struct raft_guard_peer {
+    uint64_t raft_id;
+    uint64_t sent_number;
+    uint64_t session, top; /* of its present life, as far as we heard; the highest number taken */
+    uint64_t seen[RAFT_GUARD_WINDOW / 64];
+};
+struct raft_guard {
+    const struct rp_alloc *alloc;
+    struct raft_guard_peer *peers; /* owned; sorted by raft id */
+    size_t count, capacity;
+};
+
+/* The number for the next message to that member; 0: no memory. */
+uint64_t raft_guard_next(struct raft_guard *guard, uint64_t target);
+/* False: it was taken before, belongs to an earlier life of its sender, or is too old to tell; or no
+ * memory. For authenticated messages alone: each sender takes a place. */
+bool raft_guard_take(struct raft_guard *guard, const struct sim_raft_message *message);
+void raft_guard_clear(struct raft_guard *guard);
 
 #endif

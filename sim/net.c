@@ -219,6 +219,8 @@ int sim_net_attach(struct sim_net *net, sim_site site, struct rp_view address,
     endpoint->net = net;
     endpoint->host = host;
     endpoint->site = site;
+    net->session_last += 1;
+    endpoint->session = net->session_last;
     if (gate != NULL) {
         endpoint->gate = *gate;
     }
@@ -250,6 +252,11 @@ void sim_endpoint_datagrams(struct sim_endpoint *endpoint, void *context, sim_da
 sim_site sim_endpoint_site(const struct sim_endpoint *endpoint)
 {
     return endpoint->site;
+}
+
+uint64_t sim_endpoint_session(const struct sim_endpoint *endpoint)
+{
+    return endpoint->session;
 }
 
 struct rp_view sim_endpoint_address(const struct sim_endpoint *endpoint)
@@ -379,9 +386,13 @@ static void datagram_due(void *context, uint64_t argument)
         return;
     }
     struct sim_gate gate = endpoint->gate;
-    endpoint->receive(endpoint->receive_context,
-                      rp_view_make(datagram->address, datagram->address_bytes), datagram->from,
-                      datagram->chunk);
+    struct sim_net_arrival arrival = {
+        .from_address = rp_view_make(datagram->address, datagram->address_bytes),
+        .from = datagram->from,
+        .session = datagram->session,
+        .is_resent = datagram->is_resent,
+    };
+    endpoint->receive(endpoint->receive_context, &arrival, datagram->chunk);
     datagram_free(datagram);
     sim_gate_leave(&gate);
 }
@@ -400,8 +411,13 @@ void net_datagrams_thaw(struct sim_endpoint *endpoint)
     }
 }
 
+static uint64_t session_at(const struct net_host *host)
+{
+    return host->endpoint == NULL ? 0 : host->endpoint->session;
+}
+
 static void datagram_launch(struct sim_endpoint *from, struct net_host *host, struct rp_chunk chunk,
-                            rp_time_ns arrive_ns)
+                            rp_time_ns arrive_ns, bool is_resent)
 {
     struct sim_net *net = from->net;
     size_t address_bytes = from->host->address_bytes;
@@ -411,6 +427,8 @@ static void datagram_launch(struct sim_endpoint *from, struct net_host *host, st
     datagram->chunk = chunk;
     rp_block_retain(chunk.block);
     datagram->from = from->site;
+    datagram->session = session_at(host);
+    datagram->is_resent = is_resent;
     datagram->address_bytes = address_bytes;
     memcpy(datagram->address, from->host->address, address_bytes);
     datagram->previous = net->datagram_last;
@@ -425,8 +443,21 @@ static void datagram_launch(struct sim_endpoint *from, struct net_host *host, st
                             datagram, (uint64_t)from->site << 32 | host->site);
 }
 
-void sim_net_datagram(struct sim_endpoint *from, struct rp_view address, struct rp_chunk chunk,
-                      size_t wire_bytes)
+/* Taps own the reference while they look; false: one of them dropped it. */
+static bool datagram_passes_taps(struct sim_endpoint *from, const struct net_host *host,
+                                 struct rp_chunk *chunk)
+{
+    struct sim_net_passage passage = {0};
+    passage.from = from->site;
+    passage.to = host->site;
+    passage.session = session_at(host);
+    net_run_taps(from->net, &passage, chunk);
+    return chunk->block != NULL;
+}
+
+/* `*chunk` stays the caller's, also when a tap put another in its place. */
+static void datagram_send(struct sim_endpoint *from, struct rp_view address, struct rp_chunk *chunk,
+                          size_t wire_bytes)
 {
     struct sim_net *net = from->net;
     char text[SIM_ADDRESS_BYTES_MAX];
@@ -444,6 +475,9 @@ void sim_net_datagram(struct sim_endpoint *from, struct rp_view address, struct 
     if (host == NULL || !host->is_present) {
         return;
     }
+    if (net->taps != NULL && !datagram_passes_taps(from, host, chunk)) {
+        return;
+    }
     struct net_link *link = net_link(net, from->site, host->site);
     bool is_lost;
     rp_time_ns arrive_ns = net_passage(net, link, wire_bytes, false, &is_lost);
@@ -455,10 +489,18 @@ void sim_net_datagram(struct sim_endpoint *from, struct rp_view address, struct 
     if (sim_rng_chance(&link->rng, link->faults.reorder)) {
         arrive_ns += net_latency(net, link) * 2;
     }
-    datagram_launch(from, host, chunk, arrive_ns);
+    datagram_launch(from, host, *chunk, arrive_ns, false);
     if (sim_rng_chance(&link->rng, link->faults.duplicate)) {
-        datagram_launch(from, host, chunk, arrive_ns + net_latency(net, link));
+        datagram_launch(from, host, *chunk, arrive_ns + net_latency(net, link), true);
     }
+}
+
+void sim_net_datagram(struct sim_endpoint *from, struct rp_view address, struct rp_chunk chunk,
+                      size_t wire_bytes)
+{
+    rp_block_retain(chunk.block);
+    datagram_send(from, address, &chunk, wire_bytes);
+    rp_block_release(chunk.block);
 }
 
 /* ---- Watching ---------------------------------------------------------------------------------- */

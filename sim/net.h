@@ -64,8 +64,17 @@ size_t sim_net_site_count(const struct sim_net *net);
 
 /* ---- Endpoints --------------------------------------------------------------------------------- */
 
-/* Consensus messages for this endpoint. `from` is the sending endpoint's address; chunk borrowed. */
-typedef void (*sim_datagram_fn)(void *context, struct rp_view from_address, sim_site from,
+/* How a datagram comes to an endpoint. Consensus transports speak over sessions, which end with either
+ * life: `session` is the number of the endpoint that was at the address when it was sent, 0 for none.
+ * `is_resent`: the transport was not sure and sent it again, under the fault `duplicate`. */
+struct sim_net_arrival {
+    struct rp_view from_address; /* borrowed */
+    sim_site from;
+    uint64_t session;
+    bool is_resent;
+};
+/* Consensus messages for this endpoint; the chunk is borrowed. */
+typedef void (*sim_datagram_fn)(void *context, const struct sim_net_arrival *arrival,
                                 struct rp_chunk chunk);
 
 /* A life begins at `address` ("10.0.0.3:9100", copied). Whatever was at that address before is over.
@@ -77,6 +86,8 @@ const struct rp_net_port *sim_endpoint_port(struct sim_endpoint *endpoint);
 void sim_endpoint_events(struct sim_endpoint *endpoint, const struct rp_net_events *events);
 void sim_endpoint_datagrams(struct sim_endpoint *endpoint, void *context, sim_datagram_fn receive);
 sim_site sim_endpoint_site(const struct sim_endpoint *endpoint);
+/* A number that no other endpoint of this network ever has; those of later lives are higher. */
+uint64_t sim_endpoint_session(const struct sim_endpoint *endpoint);
 struct rp_view sim_endpoint_address(const struct sim_endpoint *endpoint);
 
 enum sim_net_end {
@@ -102,7 +113,7 @@ size_t sim_endpoint_conn_count(const struct sim_endpoint *endpoint);
 /* The site at the other end; SIM_SITE_NONE for a dead handle or an unanswered dial. */
 sim_site sim_endpoint_peer(const struct sim_endpoint *endpoint, rp_conn conn);
 
-/* One authenticated message, by reference, `wire_bytes` long on the links. It arrives once or not at
+/* One message, by reference, `wire_bytes` long on the links. It arrives once or not at
  * all, also twice or late under faults. `address` is that of an endpoint; its port is ignored. */
 void sim_net_datagram(struct sim_endpoint *from, struct rp_view address, struct rp_chunk chunk,
                       size_t wire_bytes);
@@ -159,6 +170,7 @@ struct sim_net_passage {
     bool is_from_dialer;
     uint64_t offset_bytes; /* in the stream of that direction, before changes */
     bool is_end;           /* the sender's end of stream; no bytes */
+    uint64_t session;      /* of a datagram: struct sim_net_arrival */
 };
 
 /* Called when the sender's bytes leave. It may replace `*chunk` (the new block's reference passes to

@@ -115,6 +115,7 @@ struct sim_endpoint {
     struct rp_net_events events;
     sim_datagram_fn receive;
     void *receive_context;
+    uint64_t session;
     bool is_listening;
     struct net_handle *handles; /* owned */
     uint32_t handle_max, handle_count, handle_next;
@@ -127,6 +128,8 @@ struct net_datagram {
     struct net_host *host;        /* receiver's address */
     struct rp_chunk chunk;        /* owned reference */
     sim_site from;
+    uint64_t session;
+    bool is_resent;
     sim_event event;
     size_t address_bytes;
     uint8_t address[]; /* sender's */
@@ -153,10 +156,14 @@ struct sim_net {
     struct net_partition *partitions;
     struct sim_net_tap *taps;
     bool is_handle_reused;
-    uint64_t serial_next;
+    uint64_t serial_next, session_last;
     size_t conn_count;
     struct sim_net_stats stats;
 };
+
+/* net_stream.c */
+void net_run_taps(const struct sim_net *net, const struct sim_net_passage *passage,
+                  struct rp_chunk *chunk);
 
 /* net.c */
 void *net_allocate(const struct sim_net *net, size_t size_bytes); /* zeroed; panics when out */

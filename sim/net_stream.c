@@ -261,6 +261,24 @@ static bool tap_matches(const struct sim_net_tap *tap, sim_site from, sim_site t
     return is_forth || is_back;
 }
 
+void net_run_taps(const struct sim_net *net, const struct sim_net_passage *passage,
+                  struct rp_chunk *chunk)
+{
+    struct sim_net_tap *tap = net->taps;
+    while (tap != NULL) {
+        struct sim_net_tap *next = tap->next;
+        if (tap_matches(tap, passage->from, passage->to)) {
+            struct rp_block *before = chunk->block;
+            tap->passes(tap->context, passage, chunk);
+            if (chunk->block != before || chunk->length_bytes == 0) {
+                rp_block_release(before);
+                chunk->block = chunk->length_bytes == 0 ? NULL : chunk->block;
+            }
+        }
+        tap = next;
+    }
+}
+
 static void run_taps(struct net_conn *conn, unsigned index, struct rp_chunk *chunk, bool is_end)
 {
     struct sim_net_passage passage = {0};
@@ -270,19 +288,7 @@ static void run_taps(struct net_conn *conn, unsigned index, struct rp_chunk *chu
     passage.is_from_dialer = index == 0;
     passage.offset_bytes = conn->sides[index].out.sent_bytes;
     passage.is_end = is_end;
-    struct sim_net_tap *tap = conn->net->taps;
-    while (tap != NULL) {
-        struct sim_net_tap *next = tap->next;
-        if (tap_matches(tap, passage.from, passage.to)) {
-            struct rp_block *before = chunk->block;
-            tap->passes(tap->context, &passage, chunk);
-            if (chunk->block != before || chunk->length_bytes == 0) {
-                rp_block_release(before);
-                chunk->block = chunk->length_bytes == 0 ? NULL : chunk->block;
-            }
-        }
-        tap = next;
-    }
+    net_run_taps(conn->net, &passage, chunk);
 }
 
 static void corrupt(struct net_conn *conn, struct net_link *link, struct rp_chunk *chunk)

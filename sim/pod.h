@@ -106,11 +106,31 @@ RP_MUST_USE int sim_pod_corrupt(struct sim_pod *pod, struct rp_view path, enum s
 /* A file that nobody registered, put on its disk (off-manifest tests). */
 RP_MUST_USE int sim_pod_put(struct sim_pod *pod, struct rp_view path, uint64_t size_bytes);
 
-/* A consensus message of somebody without the secret (enum sim_raft_message_kind), from that endpoint
- * to the pod's consensus address, in the name of `source`. Errors: RP_ERR_NOMEM, RP_ERR_INVALID. */
+/* ---- Consensus messages in the hands of attackers (sim/raft_wire.h) */
+struct rp_buffer;
+struct rp_chunk;
 struct sim_endpoint;
+struct sim_raft_message;
+/* The message that a datagram carries, borrowed; NULL: it carries none. */
+const struct sim_raft_message *sim_pod_raft_message(struct rp_chunk chunk);
+/* Its bytes as they pass in that session, signed by its sender. Errors: RP_ERR_NOMEM. */
+RP_MUST_USE int sim_pod_raft_bytes(const struct sim_pod *sender,
+                                   const struct sim_raft_message *message, uint64_t session,
+                                   struct rp_buffer *bytes_out);
+/* The checkers are told that somebody keeps them. */
+void sim_pod_note_recording(struct sim_pod *sender, const struct sim_raft_message *message);
+/* A datagram of these bytes for that receiver; the reference is the caller's. Errors: RP_ERR_INVALID
+ * (they are no message), RP_ERR_NOMEM. */
+RP_MUST_USE int sim_pod_raft_chunk(struct sim_pod *receiver, struct rp_view bytes,
+                                   struct rp_chunk *chunk_out);
+/* Such a datagram goes from that endpoint to the pod's consensus address. Errors likewise. */
+RP_MUST_USE int sim_pod_send_raft(struct sim_pod *pod, struct sim_endpoint *from,
+                                  struct rp_view bytes);
+/* A message that nobody made (enum sim_raft_message_kind), to the pod in the name of `source`. Errors:
+ * RP_ERR_NOMEM. */
 RP_MUST_USE int sim_pod_forge_raft(struct sim_pod *pod, const struct sim_pod *source,
-                                   struct sim_endpoint *from, int message_kind, uint64_t term);
+                                   const struct rp_alloc *alloc, int kind,
+                                   struct sim_raft_message **message_out);
 
 /* The puller's counters, by the names of behaviour.md 7.7; all lives added up. */
 struct sim_counter {

@@ -87,96 +87,12 @@ static void observe(void *context, const struct rp_observation *observation)
     }
 }
 
-/* Consensus messages cross the network as chunks whose block is the message itself. */
-struct message_block {
-    struct rp_block block; /* first */
-    struct sim_raft_message *message;
-    const struct rp_alloc *alloc;
-    bool is_authentic;
-};
-
-static void destroy_message_block(const struct rp_block_kind *kind, void *block)
-{
-    (void)kind;
-    struct message_block *holder = block;
-    sim_raft_message_release(holder->message);
-    rp_release(holder->alloc, holder);
-}
-
-static const struct rp_block_kind MESSAGE_BLOCK = {"raft-message", destroy_message_block};
-
-static void send_block(struct sim_world *world, struct sim_endpoint *endpoint,
-                       struct rp_view address, struct sim_raft_message *message, size_t size_bytes,
-                       bool is_authentic)
-{
-    struct message_block *holder = rp_allocate(&world->alloc, sizeof *holder);
-    if (holder == NULL) {
-        return;
-    }
-    holder->block = (struct rp_block){&MESSAGE_BLOCK, 1, (const uint8_t *)"", 1};
-    holder->alloc = &world->alloc;
-    holder->message = sim_raft_message_retain(message);
-    holder->is_authentic = is_authentic;
-    sim_net_datagram(endpoint, address, rp_chunk_of(&holder->block), size_bytes);
-    rp_block_release(&holder->block);
-}
-
-int sim_pod_forge_raft(struct sim_pod *pod, const struct sim_pod *source, struct sim_endpoint *from,
-                       int message_kind, uint64_t term)
-{
-    struct sim_world *world = pod->world;
-    struct sim_raft_message *message = NULL;
-    int error = sim_raft_message_forge(&world->alloc, (enum sim_raft_message_kind)message_kind,
-                                       sim_raft_folder_raft_id(source->folder),
-                                       sim_raft_folder_raft_id(pod->folder), source->raft_address,
-                                       world->spec.cluster.name, term, &message);
-    if (error != 0) {
-        return error;
-    }
-    send_block(world, from, rp_view_text(pod->raft_address), message,
-               sim_raft_message_size_bytes(message), false);
-    sim_raft_message_release(message);
-    return 0;
-}
-
-static void send_message(void *context, uint64_t target_raft_id, struct rp_view address,
-                         struct sim_raft_message *message, size_t size_bytes)
-{
-    struct sim_pod *pod = context;
-    (void)target_raft_id;
-    if (pod->endpoint != NULL && address.length_bytes > 0) {
-        send_block(pod->world, pod->endpoint, address, message, size_bytes, true);
-    }
-}
-
-static void receive_message(void *context, struct rp_view from_address, sim_site from,
-                            struct rp_chunk chunk)
-{
-    struct sim_pod *pod = context;
-    (void)from_address;
-    (void)from;
-    if (pod->raft != NULL && chunk.block != NULL && chunk.block->kind == &MESSAGE_BLOCK) {
-        const struct message_block *holder =
-            (const struct message_block *)(const void *)chunk.block;
-        sim_consensus_raft_deliver(pod->raft, holder->message, holder->is_authentic);
-    }
-}
-
 static void note_raft(void *context, enum sim_raft_note note, const uint64_t detail[4])
 {
     struct sim_pod *pod = context;
     const uint64_t words[6] = {pod->number, (uint64_t)note, detail[0],
                                detail[1],   detail[2],      detail[3]};
     sim_trace_note_words(pod->world->trace, "raft", words, 6);
-}
-
-static uint64_t digest_secret(const char *secret)
-{
-    uint64_t hash = UINT64_C(14695981039346656037);
-    for (; *secret != '\0'; secret += 1) {
-        hash = (hash ^ (uint8_t)*secret) * UINT64_C(1099511628211);
-    }
-    return hash;
 }
 
 static int make_raft(struct sim_pod *pod)
@@ -189,11 +105,12 @@ static int make_raft(struct sim_pod *pod)
         .config = &pod->config,
         .raft_address = rp_view_text(pod->raft_address),
         .cluster_name = rp_view_text(world->spec.cluster.name),
-        .secret_digest = digest_secret(pod->config.shared_secret),
+        .secret_digest = sim_pod_secret_digest(pod),
+        .session = sim_endpoint_session(pod->endpoint),
         .seed = world->spec.seed,
         .incarnation = pod->life,
         .disk_latency_ns = world->spec.storage.latency_ns,
-        .transport = {pod, send_message},
+        .transport = {pod, sim_pod_send_message},
         .note = note_raft,
         .note_context = pod,
     };
@@ -288,7 +205,7 @@ static int make_ports(struct sim_pod *pod)
     if (error != 0) {
         return error;
     }
-    sim_endpoint_datagrams(pod->endpoint, pod, receive_message);
+    sim_endpoint_datagrams(pod->endpoint, pod, sim_pod_receive_message);
     return world->spec.cluster.consensus == SIM_CONSENSUS_RAFT ? make_raft(pod) : make_ideal(pod);
 }
 

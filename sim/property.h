@@ -75,6 +75,8 @@ struct sim_world;
       "hostile members cost bytes and time within bounds, and no forged byte becomes visible")     \
     X(SIM_PROP_BOUNDED_ALLOCATION, "bounded-allocation",                                           \
       "no memory is taken on the word of a length that has not come true")                         \
+    X(SIM_PROP_CONSENSUS_AUTHENTICATED, "consensus-authenticated",                                 \
+      "no consensus message of anybody but a member reaches the library, and none twice")          \
     X(SIM_PROP_RETRY_BUDGET, "retry-budget",                                                       \
       "dials of a pull stay within attempts times distinct candidates; self is never one")         \
     X(SIM_PROP_TRANSFER_BUDGET, "transfer-budget",                                                 \

@@ -46,6 +46,19 @@ struct sim_raft_message *sim_raft_message_retain(struct sim_raft_message *messag
     return message;
 }
 
+void raft_message_drop_entries(struct sim_raft_message *message)
+{
+    if (message->entries == NULL) {
+        return;
+    }
+    for (unsigned i = 0; i < message->scalars.append_entries.n_entries; i++) {
+        rp_block_release(message->entries[i].block);
+    }
+    rp_release(message->alloc, message->entries);
+    message->entries = NULL;
+    message->scalars.append_entries.n_entries = 0;
+}
+
 void sim_raft_message_release(struct sim_raft_message *message)
 {
     if (message == NULL) {
@@ -55,16 +68,11 @@ void sim_raft_message_release(struct sim_raft_message *message)
     if (message->reference_count > 0) {
         return;
     }
-    if (message->entries != NULL) {
-        for (unsigned i = 0; i < message->scalars.append_entries.n_entries; i++) {
-            rp_block_release(message->entries[i].block);
-        }
-    }
+    raft_message_drop_entries(message);
     if (message->kind == SIM_RAFT_SNAPSHOT) {
         raft_configuration_close(&message->snapshot_configuration);
     }
     rp_block_release(message->block);
-    rp_release(message->alloc, message->entries);
     rp_release(message->alloc, message->source_address);
     rp_release(message->alloc, message->cluster_name);
     rp_release(message->alloc, message);
@@ -158,57 +166,6 @@ int raft_message_fill(struct sim_raft_message *message, const struct raft_messag
     case RAFT_IO_TIMEOUT_NOW: message->kind = SIM_RAFT_TIMEOUT_NOW; return 0;
     default: return RP_ERR_INVALID;
     }
-}
-
-/* Of each kind: what libraft calls it, and where its term lies. */
-static int forge_scalars(struct raft_message *scalars, enum sim_raft_message_kind kind,
-                         uint64_t source, uint64_t term)
-{
-    switch (kind) {
-    case SIM_RAFT_APPEND:
-        scalars->type = RAFT_IO_APPEND_ENTRIES;
-        scalars->append_entries.term = term;
-        return 0;
-    case SIM_RAFT_APPEND_RESULT:
-        scalars->type = RAFT_IO_APPEND_ENTRIES_RESULT;
-        scalars->append_entries_result.term = term;
-        return 0;
-    case SIM_RAFT_VOTE:
-        scalars->type = RAFT_IO_REQUEST_VOTE;
-        scalars->request_vote.term = term;
-        scalars->request_vote.candidate_id = source;
-        return 0;
-    case SIM_RAFT_VOTE_RESULT:
-        scalars->type = RAFT_IO_REQUEST_VOTE_RESULT;
-        scalars->request_vote_result.term = term;
-        scalars->request_vote_result.vote_granted = true;
-        return 0;
-    case SIM_RAFT_TIMEOUT_NOW:
-        scalars->type = RAFT_IO_TIMEOUT_NOW;
-        scalars->timeout_now.term = term;
-        return 0;
-    default: return RP_ERR_INVALID;
-    }
-}
-
-int sim_raft_message_forge(const struct rp_alloc *alloc, enum sim_raft_message_kind kind,
-                           uint64_t source, uint64_t target, const char *source_address,
-                           const char *cluster_name, uint64_t term,
-                           struct sim_raft_message **message_out)
-{
-    struct sim_raft_message *message =
-        raft_message_new(alloc, source, target, source_address, cluster_name, 0);
-    if (message == NULL) {
-        return RP_ERR_NOMEM;
-    }
-    message->kind = kind;
-    int error = forge_scalars(&message->scalars, kind, source, term);
-    if (error != 0) {
-        sim_raft_message_release(message);
-        return error;
-    }
-    *message_out = message;
-    return 0;
 }
 
 int raft_message_fill_aux(struct sim_raft_message *message, struct rp_view bytes)

@@ -8,8 +8,8 @@
 #include "protocol/frame.h"
 #include "protocol/limits.h"
 #include "protocol/message.h"
-#include "sim/consensus_raft.h"
 #include "sim/script_message.h"
+#include "sim/script_raft.h"
 
 #define REPLY_TIMEOUT_NS (30 * RP_NS_PER_S)
 #define ADDRESSES_MAX    4096 /* of one attacker */
@@ -283,60 +283,6 @@ static int begin_exchange(lua_State *lua, struct script_attacker *attacker, stru
 
 /* ---- Messages -------------------------------------------------------------------------------------- */
 
-/* Consensus messages, by the names of the library's protocol. */
-static bool is_consensus(const char *type, enum sim_raft_message_kind *kind_out)
-{
-    static const struct {
-        const char *name;
-        enum sim_raft_message_kind kind;
-    } names[] = {
-        {"RequestVote", SIM_RAFT_VOTE},       {"RequestVoteResult", SIM_RAFT_VOTE_RESULT},
-        {"AppendEntries", SIM_RAFT_APPEND},   {"AppendEntriesResult", SIM_RAFT_APPEND_RESULT},
-        {"TimeoutNow", SIM_RAFT_TIMEOUT_NOW},
-    };
-    for (size_t row = 0; row < sizeof names / sizeof names[0]; row += 1) {
-        if (strcmp(names[row].name, type) == 0) {
-            *kind_out = names[row].kind;
-            return true;
-        }
-    }
-    return false;
-}
-
-static void send_forged(lua_State *lua, struct script_attacker *attacker, struct sim_pod *pod,
-                        const struct sim_pod *source, enum sim_raft_message_kind kind,
-                        uint64_t term)
-{
-    struct sim_endpoint *endpoint = NULL;
-    int error = script_attacker_attach(attacker, &endpoint);
-    if (error == 0) {
-        error = sim_pod_forge_raft(pod, source, endpoint, (int)kind, term);
-        sim_net_detach(endpoint, SIM_NET_PROCESS_ENDED);
-    }
-    if (error != 0) {
-        luaL_error(lua, "a:send: %s", rp_strerror(error));
-    }
-}
-
-/* In the name of `as` (default: the leader). Nobody answers a datagram: nil, at once. */
-static int send_consensus(lua_State *lua, struct script_attacker *attacker, struct sim_pod *pod,
-                          enum sim_raft_message_kind kind)
-{
-    static const char *const keys[] = {"type", "term", "as", NULL};
-    const struct sim_pod *source = sim_world_leader(sim_pod_world(pod));
-    uint64_t term = 1;
-    script_check_keys(lua, 3, "a:send", keys);
-    if (script_get(lua, 3, "term")) {
-        term = script_take_count(lua, -1, "a:send: term", INT64_MAX);
-    }
-    if (script_get(lua, 3, "as")) {
-        source = script_take_node(lua, -1, "a:send: as");
-    }
-    send_forged(lua, attacker, pod, source == NULL ? pod : source, kind, term);
-    lua_pushnil(lua);
-    return 1;
-}
-
 /* Pushes the bytes of the message at 3: its fields without `type`. */
 static void push_sent(lua_State *lua, const char *name)
 {
@@ -361,8 +307,8 @@ static int attacker_send(lua_State *lua)
     if (lua_istable(lua, 3)) {
         (void)script_get(lua, 3, "type");
         const char *type = script_take_text(lua, -1, "a:send: type");
-        if (is_consensus(type, &kind)) {
-            return send_consensus(lua, attacker, pod, kind);
+        if (sim_raft_kind_parse(type, &kind)) {
+            return script_send_raft(lua, attacker, pod, kind);
         }
         push_sent(lua, type);
     } else {
@@ -389,6 +335,15 @@ static void push_changed(lua_State *lua, int changes)
     script_push_frame(lua, type, lua_gettop(lua), "a:replay: fields");
 }
 
+static bool is_raft_capture(lua_State *lua)
+{
+    enum sim_raft_message_kind kind = SIM_RAFT_AUX;
+    bool is_raft = script_get(lua, 2, "type") && lua_type(lua, -1) == LUA_TSTRING &&
+                   sim_raft_kind_parse(lua_tostring(lua, -1), &kind);
+    lua_pop(lua, 1);
+    return is_raft;
+}
+
 static int replay_now(lua_State *lua, int status, lua_KContext context)
 {
     struct script_attacker *attacker = script_take_attacker(lua);
@@ -400,6 +355,9 @@ static int replay_now(lua_State *lua, int status, lua_KContext context)
         (void)script_get(lua, 2, "to");
     }
     struct sim_pod *pod = script_take_node(lua, -1, "a:replay: to");
+    if (is_raft_capture(lua)) {
+        return script_replay_raft(lua, attacker, pod);
+    }
     if (script_get(lua, 3, "fields")) {
         luaL_checktype(lua, -1, LUA_TTABLE);
         push_changed(lua, lua_gettop(lua));

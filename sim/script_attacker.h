@@ -2,19 +2,39 @@
  *
  *   script_attacker.c  the object; send, replay, and the exchange behind them
  *   script_tap.c       on the path: capture, tamper, drop
+ *   script_tap_raft.c  the same for consensus messages
  *   script_flood.c     floods */
 #ifndef REPLISIM_SIM_SCRIPT_ATTACKER_H
 #define REPLISIM_SIM_SCRIPT_ATTACKER_H
 
 #include "sim/net.h"
+#include "sim/consensus_raft.h"
 #include "sim/script_story.h"
 
 #define SCRIPT_ATTACKER_TYPE "attacker"
 
 struct script_flood;
-struct script_rule;
 struct script_stream;
-struct script_capture;
+
+struct script_capture {
+    struct script_capture *next;
+    struct script_task *task;
+    sim_site from, to;
+    uint16_t type; /* script_any_type */
+    bool is_over;
+};
+
+/* In Lua's memory, referenced by the registry until it is stopped. Its user values: the changes and
+ * the function that judges. */
+struct script_rule {
+    struct script_rule *next;
+    int reference;
+    bool is_drop, has_type, has_match;
+    uint16_t type;
+    sim_site from, to;
+    sim_chance chance;
+    rp_time_ns until_ns; /* 0: until stopped */
+};
 
 /* In Lua's memory; what it owns is freed by its __gc, after the run. */
 struct script_attacker {
@@ -48,10 +68,26 @@ sim_site script_take_site(lua_State *lua, int options, const char *key);
 int script_attacker_capture(lua_State *lua);
 int script_attacker_tamper(lua_State *lua);
 int script_attacker_drop(lua_State *lua);
+/* Does it concern this passage, whatever its type? */
+bool script_is_between(sim_site from, sim_site to, const struct sim_net_passage *passage);
+bool script_rule_is_live(const struct script_attacker *attacker, const struct script_rule *rule);
+void script_note_rule(struct script_attacker *attacker, const struct script_rule *rule,
+                      const struct sim_net_passage *passage, uint16_t type);
 /* From its birth on it sees what passes between its two sites. */
 void script_tap_begin(struct script_attacker *attacker);
 void script_tap_stop(struct script_attacker *attacker); /* no rule any more */
 void script_tap_end(struct script_attacker *attacker);  /* it sees nothing any more */
+
+/* ---- script_tap_raft.c ------------------------------------------------------------------------- */
+
+/* A datagram passes. */
+void script_tap_datagram(struct script_attacker *attacker, const struct sim_net_passage *passage,
+                         struct rp_chunk *chunk);
+/* `return script_send_raft(...)`: the message of the table at 3, to that node, in the name of its `as`. */
+int script_send_raft(lua_State *lua, struct script_attacker *attacker, struct sim_pod *pod,
+                     enum sim_raft_message_kind kind);
+/* The capture at 2 goes to that node again, with the options at 3. Pushes nil. */
+int script_replay_raft(lua_State *lua, struct script_attacker *attacker, struct sim_pod *pod);
 
 /* ---- script_flood.c ------------------------------------------------------------------------------ */
 

@@ -3,7 +3,7 @@
  *
  * Not modelled: segments of TCP. An attacker changes what a sender's bytes say and how many they are,
  * and the connection stays in step. Of connections that were there before the attacker, frames are
- * found from the first piece on that begins with one. Consensus messages are authenticated and pass. */
+ * found from the first piece on that begins with one. */
 #include <stdlib.h>
 
 #include "protocol/error.h"
@@ -12,6 +12,7 @@
 #include "protocol/panic.h"
 #include "sim/script_attacker.h"
 #include "sim/script_message.h"
+#include "sim/script_raft.h"
 
 #define PREFIX_BYTES 4
 #define HEADER_BYTES 5 /* length and type of a frame */
@@ -33,26 +34,6 @@ struct script_stream {
     enum stream_mode mode;
     struct rp_buffer partial; /* the beginning of a frame */
     bool is_withheld;         /* and it was not passed on */
-};
-
-struct script_capture {
-    struct script_capture *next;
-    struct script_task *task;
-    sim_site from, to;
-    uint8_t type;
-    bool is_over;
-};
-
-/* In Lua's memory, referenced by the registry until it is stopped. Its user values: the changes and
- * the function that judges. */
-struct script_rule {
-    struct script_rule *next;
-    int reference;
-    bool is_drop, has_type, has_match;
-    uint8_t type;
-    sim_site from, to;
-    sim_chance chance;
-    rp_time_ns until_ns; /* 0: until stopped */
 };
 
 /* ---- Streams -------------------------------------------------------------------------------------- */
@@ -155,7 +136,7 @@ static int push_capture(lua_State *lua)
     return 1;
 }
 
-static bool is_between(sim_site from, sim_site to, const struct sim_net_passage *passage)
+bool script_is_between(sim_site from, sim_site to, const struct sim_net_passage *passage)
 {
     return (from == SIM_SITE_NONE || passage->from == from) &&
            (to == SIM_SITE_NONE || passage->to == to);
@@ -168,7 +149,7 @@ static void give_captures(struct script_attacker *attacker, const struct sim_net
     struct script_capture *capture = attacker->captures;
     for (; capture != NULL && !script_story_is_dropped(script); capture = capture->next) {
         if (capture->is_over || capture->type != frame.bytes[PREFIX_BYTES] ||
-            !is_between(capture->from, capture->to, passage)) {
+            !script_is_between(capture->from, capture->to, passage)) {
             continue;
         }
         capture->is_over = true;
@@ -198,12 +179,12 @@ static int capture_ended(lua_State *lua, int status, lua_KContext context)
     return 1;
 }
 
-static uint8_t take_type(lua_State *lua, int options, const char *what)
+static uint16_t take_type(lua_State *lua, int options, const char *what)
 {
-    uint8_t type = 0;
+    uint16_t type = 0;
     (void)script_get(lua, options, "type");
     const char *name = script_take_text(lua, -1, what);
-    if (!script_message_type(name, &type)) {
+    if (!script_any_type(name, &type)) {
         luaL_error(lua, "%s: there is no message type '%s'", what, name);
     }
     lua_pop(lua, 1);
@@ -242,7 +223,7 @@ int script_attacker_capture(lua_State *lua)
 
 /* ---- Rules -------------------------------------------------------------------------------------------- */
 
-static bool is_live(const struct script_attacker *attacker, const struct script_rule *rule)
+bool script_rule_is_live(const struct script_attacker *attacker, const struct script_rule *rule)
 {
     return rule->until_ns == 0 || sim_world_now(attacker->script->world) < rule->until_ns;
 }
@@ -252,7 +233,8 @@ static bool concerns(const struct script_attacker *attacker, const struct script
 {
     bool is_type = !rule->has_type || begin.length_bytes < HEADER_BYTES ||
                    begin.bytes[PREFIX_BYTES] == rule->type;
-    return is_type && is_live(attacker, rule) && is_between(rule->from, rule->to, passage);
+    return is_type && script_rule_is_live(attacker, rule) &&
+           script_is_between(rule->from, rule->to, passage);
 }
 
 /* A frame that has only begun may come to be changed: it cannot be passed on yet. */
@@ -297,11 +279,10 @@ static int judge_frame(lua_State *lua)
     return 1;
 }
 
-static void note_rule(struct script_attacker *attacker, const struct script_rule *rule,
-                      const struct sim_net_passage *passage, struct rp_view frame)
+void script_note_rule(struct script_attacker *attacker, const struct script_rule *rule,
+                      const struct sim_net_passage *passage, uint16_t type)
 {
-    const uint64_t words[4] = {attacker->number, rule->is_drop, passage->connection,
-                               frame.bytes[PREFIX_BYTES]};
+    const uint64_t words[4] = {attacker->number, rule->is_drop, passage->connection, type};
     sim_trace_note_words(sim_world_trace(attacker->script->world), "tamper", words, 4);
 }
 
@@ -330,7 +311,7 @@ static bool apply_rule(struct script_attacker *attacker, const struct script_rul
         lua_pop(script->lua, 1);
         return false;
     }
-    note_rule(attacker, rule, passage, frame);
+    script_note_rule(attacker, rule, passage, frame.bytes[PREFIX_BYTES]);
     return true;
 }
 
@@ -502,7 +483,11 @@ static void see_passage(void *context, const struct sim_net_passage *passage,
 {
     struct script_attacker *attacker = context;
     struct rp_view bytes = rp_chunk_view(*chunk);
-    if (script_story_is_dropped(attacker->script) || passage->connection == 0) {
+    if (script_story_is_dropped(attacker->script)) {
+        return;
+    }
+    if (passage->connection == 0) {
+        script_tap_datagram(attacker, passage, chunk);
         return;
     }
     if (passage->is_end) {
@@ -530,6 +515,24 @@ static void see_passage(void *context, const struct sim_net_passage *passage,
 }
 
 /* ---- Calls ---------------------------------------------------------------------------------------------------- */
+
+/* Unknown keys and wrong kinds are told at once, not when a message comes. */
+static void check_changes(lua_State *lua, uint16_t type, int fields)
+{
+    static const char what[] = "a:tamper: fields";
+    if (type < SCRIPT_RAFT_TYPE) {
+        script_push_frame(lua, (uint8_t)type, fields, what);
+    } else {
+        struct sim_raft_message **slot = script_push_raft_slot(lua);
+        if (sim_raft_message_forge(&script_plain_alloc,
+                                   (enum sim_raft_message_kind)(type - SCRIPT_RAFT_TYPE), 1, 1, "",
+                                   "", slot) != 0) {
+            luaL_error(lua, "out of memory");
+        }
+        script_set_raft_fields(lua, *slot, fields, what, NULL);
+    }
+    lua_pop(lua, 1);
+}
 
 /* Stack: attacker, options. The rule is anchored and takes its place after the others. */
 static void add_rule(lua_State *lua, struct script_attacker *attacker, bool is_drop,
@@ -559,9 +562,7 @@ static void add_rule(lua_State *lua, struct script_attacker *attacker, bool is_d
             sim_world_now(attacker->script->world) + script_draw_duration(lua, -1, what);
     }
     if (script_get(lua, 2, "fields")) {
-        /* Told now, not when a frame comes: unknown keys and wrong kinds. */
-        script_push_frame(lua, rule->type, lua_gettop(lua), "a:tamper: fields");
-        lua_pop(lua, 1);
+        check_changes(lua, rule->type, lua_gettop(lua));
         lua_setiuservalue(lua, object, 1);
     } else if (!is_drop) {
         luaL_error(lua, "%s: fields: what is to be changed is missing", call);

@@ -124,6 +124,9 @@ rp_time_ns sim_world_true_now(const struct sim_world *world);
 double sim_world_seconds(const struct sim_world *world, rp_time_ns true_ns);
 const struct sim_world_spec *sim_world_spec(const struct sim_world *world);
 
+/* For tests of the checkers: from now on consensus transports ask for no proof at all. */
+void sim_world_trust_consensus(struct sim_world *world);
+
 /* ---- Time and events for the story ----------------------------------------------------------- */
 
 /* Virtual nanoseconds since time 0; 0 during set-up. */

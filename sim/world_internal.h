@@ -150,10 +150,11 @@ struct sim_world {
     struct sim_ideal_log *ideal_log;
     struct sim_truth *truth;
     struct sim_checks *checks;
-    struct sim_rng identities; /* raft ids */
-    struct rp_table cut_offs;  /* world_cut_off.c */
-    bool has_mixed_macs;       /* pods of releases that cannot authenticate each other */
-    struct sim_pod **pods;     /* owned, in order of birth */
+    struct sim_rng identities;  /* raft ids */
+    struct rp_table cut_offs;   /* world_cut_off.c */
+    bool is_consensus_trusting; /* sim_world_trust_consensus */
+    bool has_mixed_macs;        /* pods of releases that cannot authenticate each other */
+    struct sim_pod **pods;      /* owned, in order of birth */
     size_t pod_count, pod_max;
     struct sim_flush *flushes;
     struct sim_compaction *compactions;
@@ -177,6 +178,15 @@ void sim_world_boot_all(struct sim_world *world);
 /* world_spec.c: deep; cleared by sim_world_spec_clear, whatever is returned */
 RP_MUST_USE int sim_world_spec_copy(const struct sim_world_spec *source,
                                     struct sim_world_spec *target);
+
+/* pod_datagram.c */
+uint64_t sim_pod_secret_digest(const struct sim_pod *pod);
+/* struct sim_consensus_transport */
+void sim_pod_send_message(void *pod, uint64_t target_raft_id, struct rp_view address,
+                          struct sim_raft_message *message, size_t size_bytes);
+/* sim_datagram_fn */
+void sim_pod_receive_message(void *pod, const struct sim_net_arrival *arrival,
+                             struct rp_chunk chunk);
 
 /* world.c */
 bool sim_world_is_first(const struct sim_world *world);

@@ -21,6 +21,10 @@ extern const size_t bad_of_transfers_count;
 extern const struct bad_story bad_of_state[];
 extern const size_t bad_of_state_count;
 
+/* bad_consensus.c: messages that the library is given. */
+extern const struct bad_story bad_of_consensus[];
+extern const size_t bad_of_consensus_count;
+
 /* bad_reconcile.c: anti-entropy. */
 extern const struct bad_story bad_of_reconcile[];
 extern const size_t bad_of_reconcile_count;

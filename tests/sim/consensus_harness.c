@@ -139,7 +139,8 @@ static void on_arrival(void *context, uint64_t argument)
         struct node *node = &flight->cluster->nodes[i];
         if (node->member != NULL && !node->is_isolated && !flight->is_cut &&
             strcmp(node->address, flight->address) == 0) {
-            sim_consensus_raft_deliver(node->member, flight->message, true);
+            struct sim_raft_arrival arrival = {.is_authentic = true, .session = node->life};
+            (void)sim_consensus_raft_deliver(node->member, flight->message, &arrival, false);
             break;
         }
     }
@@ -294,6 +295,7 @@ void node_start(struct node *node)
         .secret_digest = 7,
         .seed = cluster->seed,
         .incarnation = node->life,
+        .session = node->life,
         .disk_latency_ns = {50 * RP_NS_PER_US, 200 * RP_NS_PER_US},
         .transport = {node, transport_send},
         .note = on_note,

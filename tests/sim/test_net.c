@@ -337,15 +337,15 @@ END_TEST
 
 struct mail {
     uint8_t seen[64];
-    size_t count;
+    size_t count, resent_count;
+    uint64_t session;
 };
 
-static void on_mail(void *context, struct rp_view from_address, sim_site from,
-                    struct rp_chunk chunk)
+static void on_mail(void *context, const struct sim_net_arrival *arrival, struct rp_chunk chunk)
 {
     struct mail *mail = context;
-    (void)from_address;
-    (void)from;
+    mail->resent_count += arrival->is_resent;
+    mail->session = arrival->session;
     ck_assert_uint_lt(mail->count, sizeof mail->seen);
     mail->seen[mail->count++] = chunk.bytes[0];
 }
@@ -388,6 +388,8 @@ START_TEST(datagrams_come_twice_or_out_of_order_when_told)
     sim_net_set_link(world.net, world.left_site, world.right_site, &faults);
     send_mail(&world, 20, &mail);
     ck_assert_uint_eq(mail.count, _i == 1 ? 40 : 20);
+    ck_assert_uint_eq(mail.resent_count, _i == 1 ? 20 : 0);
+    ck_assert_uint_eq(mail.session, sim_endpoint_session(world.right.endpoint));
     ck_assert_int_eq(is_sorted(&mail), _i == 0);
     world_clear(&world);
 }

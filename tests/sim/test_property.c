@@ -553,6 +553,7 @@ static const struct bad_story *bad_at(int row)
         {bad_of_work, bad_of_work_count},
         {bad_of_transfers, bad_of_transfers_count},
         {bad_of_state, bad_of_state_count},
+        {bad_of_consensus, bad_of_consensus_count},
         {bad_of_reconcile, bad_of_reconcile_count},
     };
     size_t at = (size_t)row;

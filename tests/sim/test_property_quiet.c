@@ -375,6 +375,29 @@ static void refused_command(struct sim_world *world)
     fake_see(world, READER, &seen);
 }
 
+/* Sent again by its own transport, and recorded by somebody who holds it back: it is taken once. */
+static void consensus_messages_of_members(struct sim_world *world)
+{
+    struct sim_check_consensus seen = {
+        .kind = "AppendEntries",
+        .is_authentic = true,
+        .is_of_cluster = true,
+        .is_addressed_here = true,
+        .is_of_session = true,
+        .identity = {1, 2, 3},
+    };
+    sim_checks_consensus_recorded(world->checks, seen.identity);
+    sim_checks_consensus_recorded(world->checks, seen.identity);
+    sim_checks_consensus(world->checks, &world->pods[READER], &seen);
+    seen.is_resent = true;
+    sim_checks_consensus(world->checks, &world->pods[READER], &seen);
+    seen.is_resent = false;
+    seen.identity[2] = 4;
+    sim_checks_consensus(world->checks, &world->pods[READER], &seen);
+    sim_checks_consensus(world->checks, &world->pods[READER], &seen);
+    close_down(world);
+}
+
 static const struct {
     const char *name;
     void (*run)(struct sim_world *world);
@@ -401,6 +424,7 @@ static const struct {
     {"lost in a crash and pulled again", lost_in_a_crash_and_pulled_again},
     {"backlog of one worker", backlog_of_one_worker},
     {"refused command", refused_command},
+    {"consensus messages of members", consensus_messages_of_members},
 };
 
 /* What an honest node does is reported by no checker. */
