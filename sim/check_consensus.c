@@ -45,6 +45,7 @@ void sim_checks_consensus(struct sim_checks *checks, struct sim_pod *pod,
                           const struct sim_check_consensus *seen)
 {
     const char *fault = fault_of(seen);
+    check_reached(check_pod_of(checks, pod), SIM_PROP_CONSENSUS_AUTHENTICATED);
     if (fault == NULL && is_repeated(checks, seen)) {
         fault = "somebody recorded it and sent it again";
     }

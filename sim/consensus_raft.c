@@ -606,7 +606,7 @@ static void fill_io(struct sim_consensus_raft *member)
 
 /* ---- Receiving ------------------------------------------------------------------------------- */
 
-/* wire.md 10: nothing of a peer that cannot prove secret and cluster reaches the library. */
+/* wire.md 9: nothing of a peer that cannot prove secret and cluster reaches the library. */
 static bool is_welcome(struct sim_consensus_raft *member, const struct sim_raft_message *message,
                        const struct sim_raft_arrival *arrival)
 {

@@ -4,7 +4,7 @@
  * Not modelled: torn log records, bit rot in the log, the encoding of libraft's messages (they travel
  * as structs with a computed size; raft_wire.h makes bytes of them for those who look), and the
  * handshakes of the consensus transport: a message is a datagram that arrives or not, and carries what
- * a session would prove (docs/decisions: who may speak to the library). Disk writes complete in order, each after a drawn time; what was
+ * a session would prove (docs/wire.md, 9). Disk writes complete in order, each after a drawn time; what was
  * submitted survives SIGKILL, what was completed survives power loss.
  *
  * All timers are the node's own (its clock port), so a paused or drifting node is so here too. */

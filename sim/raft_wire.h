@@ -1,5 +1,5 @@
 /* Consensus messages for those who look at them on the wire: names, fields, bytes. Between members they
- * travel as structs; an attacker on the path sees what is made of them here (docs/wire.md, 12).
+ * travel as structs; an attacker on the path sees what is made of them here (docs/wire.md, 9).
  *
  * Bytes: the envelope (who, to whom, in which sessions, the how-manieth), the fields, and a MAC over
  * all of it with the shared secret, as 64 hex digits. */
