@@ -20,8 +20,8 @@ struct script_capture {
     struct script_capture *next;
     struct script_task *task;
     sim_site from, to;
-    uint16_t type; /* script_any_type */
-    bool is_over;
+    uint16_t type; /* script_any_type; when has_type, else that of any frame */
+    bool has_type, is_over;
 };
 
 /* In Lua's memory, referenced by the registry until it is stopped. Its user values: the changes and

@@ -3,7 +3,7 @@
 
 static int call_check(lua_State *lua)
 {
-    script_check_change(lua, "c:check");
+    script_check_self(lua, "c:check");
     if (lua_toboolean(lua, 2)) {
         return 0;
     }
@@ -19,6 +19,7 @@ static int call_check(lua_State *lua)
 
 static int call_sometimes(lua_State *lua)
 {
+    script_check_self(lua, "c:sometimes");
     const char *name = script_take_text(lua, 2, "c:sometimes: name");
     if (lua_toboolean(lua, 3)) {
         sim_world_reached(script_of(lua)->world, name);
@@ -28,7 +29,7 @@ static int call_sometimes(lua_State *lua)
 
 static int call_metric(lua_State *lua)
 {
-    script_check_change(lua, "c:metric");
+    script_check_self(lua, "c:metric");
     const char *name = script_take_text(lua, 2, "c:metric: name");
     lua_Number value = luaL_checknumber(lua, 3);
     if (!(value - value == 0)) {

@@ -67,6 +67,7 @@ static int push_nodes(lua_State *lua, const struct node_filter *filter)
 
 static int call_node(lua_State *lua)
 {
+    script_check_self(lua, "c:node");
     script_push_node(lua, script_take_node(lua, 2, "c:node"));
     return 1;
 }
@@ -76,6 +77,7 @@ static int call_nodes(lua_State *lua)
     static const char *const keys[] = {"role", "up", "zone", "release", NULL};
     struct node_filter filter;
     memset(&filter, 0, sizeof filter);
+    script_check_self(lua, "c:nodes");
     if (!lua_isnoneornil(lua, 2)) {
         script_check_keys(lua, 2, "c:nodes", keys);
         if (script_get(lua, 2, "role")) {
@@ -97,17 +99,27 @@ static int call_nodes(lua_State *lua)
 static int call_writers(lua_State *lua)
 {
     struct node_filter filter = {.role = "writer"};
+    script_check_self(lua, "c:writers");
     return push_nodes(lua, &filter);
 }
 
 static int call_readers(lua_State *lua)
 {
     struct node_filter filter = {.role = "reader"};
+    script_check_self(lua, "c:readers");
+    return push_nodes(lua, &filter);
+}
+
+static int call_compactors(lua_State *lua)
+{
+    struct node_filter filter = {.role = "compactor"};
+    script_check_self(lua, "c:compactors");
     return push_nodes(lua, &filter);
 }
 
 static int call_leader(lua_State *lua)
 {
+    script_check_self(lua, "c:leader");
     script_push_node(lua, sim_world_leader(script_world(lua)));
     return 1;
 }
@@ -116,7 +128,10 @@ static int call_add(lua_State *lua)
 {
     static const char *const keys[] = {"role", "id", "volume", "release", "config", "zone", NULL};
     script_check_change(lua, "c:add");
-    script_check_keys(lua, 2, "c:add", keys);
+    lua_settop(lua, 2);
+    if (!lua_isnil(lua, 2)) {
+        script_check_keys(lua, 2, "c:add", keys);
+    }
     struct sim_world *world = script_world(lua);
     struct sim_add_spec spec;
     memset(&spec, 0, sizeof spec);
@@ -163,6 +178,7 @@ static int call_manifest(lua_State *lua)
     struct sim_world *world = script_world(lua);
     struct sim_manifest_row rows[64];
     size_t from = 0, got = 0;
+    script_check_self(lua, "c:manifest");
     lua_newtable(lua);
     do {
         got = sim_world_manifest(world, from, rows, 64);
@@ -185,6 +201,7 @@ static int call_manifest(lua_State *lua)
 
 static int call_flush(lua_State *lua)
 {
+    script_check_self(lua, "c:flush");
     struct sim_pod *pod = sim_world_primary_writer(script_world(lua));
     if (pod == NULL) {
         return luaL_error(lua, "c:flush: no writer is up");
@@ -194,6 +211,7 @@ static int call_flush(lua_State *lua)
 
 static int call_events(lua_State *lua)
 {
+    script_check_self(lua, "c:events");
     struct sim_pod *pod = script_take_node(lua, 2, "c:events");
     lua_pushinteger(lua, (lua_Integer)sim_pod_event_count(pod));
     return 1;
@@ -235,8 +253,8 @@ static void take_rotation(lua_State *lua, int options, struct sim_rotation_spec 
     spec->pods = script_take_nodes(lua, -1, "c:rotate: nodes", &spec->pod_count);
     spec->unavailable_max = 1;
     if (script_get(lua, options, "max_unavailable")) {
-        spec->unavailable_max = (uint32_t)script_take_count(lua, -1, "c:rotate: max_unavailable",
-                                                            SCRIPT_NODE_COUNT_MAX);
+        spec->unavailable_max = (uint32_t)script_draw_count_to(lua, -1, "c:rotate: max_unavailable",
+                                                               SCRIPT_NODE_COUNT_MAX);
         if (spec->unavailable_max == 0) {
             luaL_error(lua, "c:rotate: max_unavailable is at least 1");
         }
@@ -301,6 +319,7 @@ const luaL_Reg script_cluster_methods[] = {
     {"nodes", call_nodes},
     {"writers", call_writers},
     {"readers", call_readers},
+    {"compactors", call_compactors},
     {"leader", call_leader},
     {"add", call_add},
     {"manifest", call_manifest},
@@ -325,7 +344,7 @@ static int cluster_index(lua_State *lua)
     if (lua_rawget(lua, lua_upvalueindex(1)) != LUA_TNIL) {
         return 1;
     }
-    return luaL_error(lua, "c:%s is not in this version", script_tostring(lua, 2, NULL));
+    return script_refuse_method(lua, "c", lua_upvalueindex(1));
 }
 
 static void push_methods(lua_State *lua)

@@ -198,7 +198,7 @@ static void declare_storage(lua_State *lua, struct sim_storage_spec *storage)
             storage->latency_ns = script_take_duration_range(lua, -1, "storage.latency");
         }
         if (script_get(lua, table, "capacity")) {
-            storage->capacity_bytes = script_take_size_range(lua, -1, "storage.capacity").low;
+            storage->capacity_bytes = script_draw_size(lua, -1, "storage.capacity");
         }
     }
     lua_settop(lua, base);
@@ -214,7 +214,7 @@ static void declare_closing(lua_State *lua, struct sim_world_spec *spec)
         spec->closing = closing[0] == 's' ? SIM_CLOSING_SHORT : SIM_CLOSING_FULL;
     }
     if (get_section(lua, "limit")) {
-        spec->limit_ns = (rp_time_ns)script_take_duration(lua, -1, "limit", SCRIPT_UNSIGNED);
+        spec->limit_ns = script_draw_duration(lua, -1, "limit");
     }
     lua_settop(lua, 3);
 }

@@ -208,7 +208,7 @@ static void declare_nodes(lua_State *lua, int table, struct sim_cluster_spec *cl
         luaL_error(lua, "cluster: from 1 to %d nodes", (int)SCRIPT_NODE_COUNT_MAX);
     }
     if (script_get(lua, table, "voters")) {
-        cluster->voter_max = (uint32_t)script_take_count(lua, -1, "cluster.voters", 1000);
+        cluster->voter_max = (uint32_t)script_draw_count_to(lua, -1, "cluster.voters", 1000);
     }
     if (script_get(lua, table, "leader")) {
         const char *leader = script_take_text(lua, -1, "cluster.leader");

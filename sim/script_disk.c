@@ -47,7 +47,7 @@ static void take_value(lua_State *lua, const struct disk_key *key, struct sim_di
     } else if (!is_end && key->kind == VALUE_DURATION) {
         value = script_draw_duration(lua, -1, what);
     } else if (!is_end) {
-        value = sim_rng_range(&script_of(lua)->draw_rng, script_take_size_range(lua, -1, what));
+        value = script_draw_size(lua, -1, what);
     }
     *(uint64_t *)member = value;
     if (key->kind == VALUE_SIZE) {
@@ -70,7 +70,9 @@ static struct sim_disk_faults take_faults(lua_State *lua, struct sim_pod *pod)
         keys[row] = disk_keys[row].key;
     }
     keys[DISK_KEY_COUNT] = NULL;
-    script_check_keys(lua, 2, "n:disk", keys);
+    if (!lua_isnil(lua, 2)) {
+        script_check_keys(lua, 2, "n:disk", keys);
+    }
     struct sim_disk_faults faults = *sim_store_faults(sim_pod_store(pod));
     bool is_empty = true;
     for (size_t row = 0; row < DISK_KEY_COUNT; row += 1) {

@@ -2,8 +2,38 @@
 
 #include "protocol/error.h"
 
+/* Objects by the letters before the colon of their calls, and the names of their types. */
+static const struct {
+    const char *prefix, *type, *shown;
+} receivers[] = {
+    {"c", SCRIPT_CLUSTER_TYPE, "c"},
+    {"n", SCRIPT_NODE_TYPE, "n"},
+    {"net", SCRIPT_NET_TYPE, "c.net"},
+    {"rng", "rng", "c.rng"},
+};
+
+void script_check_self(lua_State *lua, const char *call)
+{
+    size_t length = strcspn(call, ":");
+    for (size_t row = 0; row < sizeof receivers / sizeof receivers[0]; row += 1) {
+        if (strlen(receivers[row].prefix) != length ||
+            strncmp(receivers[row].prefix, call, length) != 0) {
+            continue;
+        }
+        bool is_it = lua_type(lua, 1) == LUA_TUSERDATA &&
+                     luaL_getmetafield(lua, 1, "__name") == LUA_TSTRING &&
+                     strcmp(lua_tostring(lua, -1), receivers[row].type) == 0;
+        if (!is_it) {
+            luaL_error(lua, "%s: call it with a colon, as in %s:%s(...)", call,
+                       receivers[row].shown, call + length + 1);
+        }
+        lua_pop(lua, 1);
+    }
+}
+
 void script_check_change(lua_State *lua, const char *call)
 {
+    script_check_self(lua, call);
     if (script_of(lua)->is_condition) {
         luaL_error(lua, "%s: a condition may not change the world", call);
     }
@@ -11,6 +41,7 @@ void script_check_change(lua_State *lua, const char *call)
 
 void script_check_sleep(lua_State *lua, const char *call)
 {
+    script_check_self(lua, call);
     if (script_of(lua)->is_condition) {
         luaL_error(lua, "%s: a condition may not sleep", call);
     }
@@ -51,7 +82,12 @@ void script_check_keys(lua_State *lua, int index, const char *what, const char *
         }
     }
     if (first != NULL) {
-        luaL_error(lua, "%s.%s: unknown key", what, first);
+        struct script_nearest nearest;
+        script_nearest_init(&nearest, first);
+        for (const char *const *key = keys; *key != NULL; key += 1) {
+            script_nearest_try(&nearest, *key);
+        }
+        luaL_error(lua, "%s.%s: unknown key%s", what, first, script_nearest_text(lua, &nearest));
     }
 }
 
@@ -148,6 +184,38 @@ uint64_t script_draw_count(lua_State *lua, int index, const char *what)
     return sim_rng_range(&script_of(lua)->draw_rng, script_take_count_range(lua, index, what));
 }
 
+int64_t script_draw_signed_duration(lua_State *lua, int index, const char *what)
+{
+    int64_t low_ns = 0, high_ns = 0;
+    int error = RP_ERR_SYNTAX;
+    if (lua_type(lua, index) == LUA_TNUMBER) {
+        error = script_literal_seconds(lua_tonumber(lua, index), SCRIPT_SIGNED, &low_ns);
+        high_ns = low_ns;
+    } else if (lua_type(lua, index) == LUA_TSTRING) {
+        error = script_literal_signed_range(text_view(lua, index), &low_ns, &high_ns);
+    }
+    if (error != 0) {
+        refuse(lua, index, what, "a duration such as \"-5s\" or a range such as \"-5s..5s\"");
+    }
+    struct sim_range width = {0, (uint64_t)high_ns - (uint64_t)low_ns};
+    return low_ns + (int64_t)sim_rng_range(&script_of(lua)->draw_rng, width);
+}
+
+uint64_t script_draw_size(lua_State *lua, int index, const char *what)
+{
+    return sim_rng_range(&script_of(lua)->draw_rng, script_take_size_range(lua, index, what));
+}
+
+uint64_t script_draw_count_to(lua_State *lua, int index, const char *what, uint64_t max)
+{
+    struct sim_range range = script_take_count_range(lua, index, what);
+    if (range.high > max) {
+        luaL_error(lua, "%s: %I is above the limit of %I", what, (LUAI_UACINT)range.high,
+                   (LUAI_UACINT)max);
+    }
+    return sim_rng_range(&script_of(lua)->draw_rng, range);
+}
+
 uint64_t script_take_rate(lua_State *lua, int index, const char *what)
 {
     uint64_t rate = 0;
@@ -193,6 +261,13 @@ bool script_take_bool(lua_State *lua, int index, const char *what)
         refuse(lua, index, what, "true or false");
     }
     return lua_toboolean(lua, index) != 0;
+}
+
+void script_take_function(lua_State *lua, int index, const char *call)
+{
+    if (lua_type(lua, index) != LUA_TFUNCTION) {
+        luaL_error(lua, "%s: expected a function, got %s", call, luaL_typename(lua, index));
+    }
 }
 
 const char *script_take_text(lua_State *lua, int index, const char *what)
@@ -246,9 +321,7 @@ static int find_method(lua_State *lua)
     if (lua_rawget(lua, lua_upvalueindex(1)) != LUA_TNIL) {
         return 1;
     }
-    script_tostring(lua, 2, NULL);
-    return luaL_error(lua, "%s:%s is not in this version", lua_tostring(lua, lua_upvalueindex(2)),
-                      lua_tostring(lua, -1));
+    return script_refuse_method(lua, lua_tostring(lua, lua_upvalueindex(2)), lua_upvalueindex(1));
 }
 
 void *script_push_object_sized(lua_State *lua, const char *kind, const luaL_Reg *methods,

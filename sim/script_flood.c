@@ -168,7 +168,7 @@ static uint64_t take_number(lua_State *lua, const char *key, const char *what, u
                             uint64_t max)
 {
     if (script_get(lua, 3, key)) {
-        number = script_take_count(lua, -1, what, max);
+        number = script_draw_count_to(lua, -1, what, max);
         if (number == 0) {
             luaL_error(lua, "%s: is above 0", what);
         }

@@ -133,8 +133,7 @@ static void take_spec(lua_State *lua, struct fault_hostile_spec *spec)
     }
     if (script_get(lua, 2, "after_bytes")) {
         spec->has_after_bytes = true;
-        spec->after_bytes = sim_rng_range(
-            &script_of(lua)->draw_rng, script_take_size_range(lua, -1, "n:hostile: after_bytes"));
+        spec->after_bytes = script_draw_size(lua, -1, "n:hostile: after_bytes");
     }
     lua_settop(lua, 2);
 }

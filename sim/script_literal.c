@@ -306,6 +306,40 @@ int script_literal_range(struct rp_view text, enum script_range_kind kind,
     return error;
 }
 
+static int signed_end(struct rp_view text, int64_t *duration_ns_out)
+{
+    static const struct unit second = {"", RP_NS_PER_S, 1};
+    struct decimal decimal;
+    struct rp_view rest = text;
+    if (has_unit(text) || !take_decimal(&rest, &decimal) || rest.length_bytes != 0) {
+        return script_literal_duration(text, SCRIPT_SIGNED, duration_ns_out);
+    }
+    uint64_t value = 0;
+    int error = scale_decimal(&decimal, &second, ROUND_NEAREST, SCRIPT_DURATION_MAX_NS, &value);
+    *duration_ns_out = decimal.is_negative ? -(int64_t)value : (int64_t)value;
+    return error;
+}
+
+int script_literal_signed_range(struct rp_view text, int64_t *low_ns_out, int64_t *high_ns_out)
+{
+    size_t dots = find_dots(text);
+    if (dots == text.length_bytes) {
+        int error = script_literal_duration(text, SCRIPT_SIGNED, low_ns_out);
+        *high_ns_out = *low_ns_out;
+        return error;
+    }
+    struct rp_view low = rp_view_make(text.bytes, dots);
+    struct rp_view high = rp_view_make(text.bytes + dots + 2, text.length_bytes - dots - 2);
+    if (has_unit(low) != has_unit(high)) {
+        return RP_ERR_SYNTAX;
+    }
+    int error = signed_end(low, low_ns_out);
+    if (error == 0) {
+        error = signed_end(high, high_ns_out);
+    }
+    return error == 0 && *low_ns_out > *high_ns_out ? RP_ERR_TYPE : error;
+}
+
 int script_literal_chance(double probability, sim_chance *chance_out)
 {
     if (!(probability >= 0 && probability <= 1)) {

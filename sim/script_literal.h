@@ -31,6 +31,9 @@ RP_MUST_USE int script_literal_count(double number, uint64_t *count_out);
  * means, but then both lack it; a single count or a single unit-less text is no literal. */
 RP_MUST_USE int script_literal_range(struct rp_view text, enum script_range_kind kind,
                                      struct sim_range *range_out);
+/* "-5s..5s", or a single duration of either sign; both ends with their unit. */
+RP_MUST_USE int script_literal_signed_range(struct rp_view text, int64_t *low_ns_out,
+                                            int64_t *high_ns_out);
 RP_MUST_USE int script_literal_chance(double probability, sim_chance *chance_out);
 
 #endif

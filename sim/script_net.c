@@ -65,7 +65,11 @@ static int net_isolate(lua_State *lua)
         script_check_keys(lua, 3, "net:isolate", keys);
     }
     rp_time_ns duration_ns = take_for(lua, 3, "net:isolate: for_");
-    sim_net_isolate(net, sim_pod_site(script_take_node(lua, 2, "net:isolate")), duration_ns);
+    size_t count = 0;
+    sim_site *sites = take_sites(lua, 2, "net:isolate", &count);
+    for (size_t at = 0; at < count; at += 1) {
+        sim_net_isolate(net, sites[at], duration_ns);
+    }
     return 0;
 }
 
@@ -221,17 +225,21 @@ static int net_segment(lua_State *lua)
     lua_settop(lua, 4);
     script_check_keys(lua, 4, "net:segment", keys);
     if (script_get(lua, 4, "sizes")) {
+        if (!lua_istable(lua, -1)) { /* one size */
+            lua_createtable(lua, 1, 0);
+            lua_pushvalue(lua, -2);
+            lua_rawseti(lua, -2, 1);
+        }
         lua_Integer count = lua_istable(lua, -1) ? luaL_len(lua, -1) : 0;
         if (count < 1 || count > 16) {
             return luaL_error(lua, "net:segment: sizes is a list of 1 to 16 sizes");
         }
         for (lua_Integer index = 1; index <= count; index += 1) {
             lua_rawgeti(lua, -1, index);
-            struct sim_range size = script_take_size_range(lua, -1, "net:segment: sizes");
-            if (size.low == 0) {
+            sizes_bytes[index - 1] = (size_t)script_draw_size(lua, -1, "net:segment: sizes");
+            if (sizes_bytes[index - 1] == 0) {
                 return luaL_error(lua, "net:segment: a size of 0");
             }
-            sizes_bytes[index - 1] = (size_t)size.low;
             lua_pop(lua, 1);
         }
         change.size_count = (size_t)count;
@@ -245,19 +253,25 @@ static int net_segment(lua_State *lua)
 
 /* ---- Inbound ------------------------------------------------------------------------------------- */
 
+static int set_inbound(lua_State *lua, const char *call, enum sim_net_inbound inbound)
+{
+    struct sim_net *net = take_net(lua, call);
+    size_t count = 0;
+    sim_site *sites = take_sites(lua, 2, call, &count);
+    for (size_t at = 0; at < count; at += 1) {
+        sim_net_set_inbound(net, sites[at], inbound);
+    }
+    return 0;
+}
+
 static int net_refuse(lua_State *lua)
 {
-    struct sim_net *net = take_net(lua, "net:refuse");
-    sim_net_set_inbound(net, sim_pod_site(script_take_node(lua, 2, "net:refuse")), SIM_NET_REFUSES);
-    return 0;
+    return set_inbound(lua, "net:refuse", SIM_NET_REFUSES);
 }
 
 static int net_blackhole(lua_State *lua)
 {
-    struct sim_net *net = take_net(lua, "net:blackhole");
-    sim_net_set_inbound(net, sim_pod_site(script_take_node(lua, 2, "net:blackhole")),
-                        SIM_NET_BLACKHOLE);
-    return 0;
+    return set_inbound(lua, "net:blackhole", SIM_NET_BLACKHOLE);
 }
 
 static int net_reuse_handles(lua_State *lua)

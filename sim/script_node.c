@@ -15,7 +15,12 @@
 
 static struct sim_pod *self(lua_State *lua)
 {
-    return *(struct sim_pod **)luaL_checkudata(lua, 1, SCRIPT_NODE_TYPE);
+    struct sim_pod **handle = luaL_testudata(lua, 1, SCRIPT_NODE_TYPE);
+    if (handle == NULL) {
+        luaL_error(lua, "a call of a node is written with a colon, as in n:up()");
+        return NULL;
+    }
+    return *handle;
 }
 
 static struct sim_pod *changed_self(lua_State *lua, const char *call)
@@ -123,6 +128,25 @@ struct sim_pod **script_take_any_nodes(lua_State *lua, int index, const char *wh
 
 /* ---- Options that several calls share ----------------------------------------------------------- */
 
+/* `cluster.` in front of a key is what its own page has; here it may be left out. */
+static struct rp_view plain_key(struct rp_view key)
+{
+    static const char prefix[] = "cluster.";
+    size_t length = sizeof prefix - 1;
+    bool has_prefix = key.length_bytes > length && memcmp(key.bytes, prefix, length) == 0;
+    return has_prefix ? rp_view_make(key.bytes + length, key.length_bytes - length) : key;
+}
+
+static void refuse_config_key(lua_State *lua, const char *what, const char *key)
+{
+    struct script_nearest nearest;
+    script_nearest_init(&nearest, key);
+    for (size_t index = 0; index < rp_config_key_count(); index += 1) {
+        script_nearest_try(&nearest, rp_config_key_at(index)->name);
+    }
+    luaL_error(lua, "%s.%s: unknown key%s", what, key, script_nearest_text(lua, &nearest));
+}
+
 void script_take_config(lua_State *lua, int index, const char *what, struct rp_config *config)
 {
     index = lua_absindex(lua, index);
@@ -163,9 +187,9 @@ void script_take_config(lua_State *lua, int index, const char *what, struct rp_c
             luaL_error(lua, "%s.%s: expected a value, got %s", what, lua_tostring(lua, -2),
                        luaL_typename(lua, -1));
         }
-        int error = rp_config_set(config, key, &value, note);
+        int error = rp_config_set(config, plain_key(key), &value, note);
         if (error == RP_ERR_NOT_FOUND) {
-            luaL_error(lua, "%s.%s: unknown key", what, lua_tostring(lua, -2));
+            refuse_config_key(lua, what, lua_tostring(lua, -2));
         } else if (error != 0) {
             luaL_error(lua, "%s.%s: %s", what, lua_tostring(lua, -2),
                        note[0] == '\0' ? rp_strerror(error) : note);
@@ -286,13 +310,26 @@ static int node_start(lua_State *lua)
     return 0;
 }
 
+/* Looked at after the events of this instant: the boot is one of them. */
+static bool has_begun(void *context, struct script *script)
+{
+    (void)context;
+    (void)script;
+    return true;
+}
+
 static int restart_up(lua_State *lua, int status, lua_KContext context)
 {
     (void)status;
     (void)context;
     set_next_life(lua, 2, self(lua), "n:restart");
     sim_pod_start(self(lua));
-    return 0;
+    struct script_task *task = script_running_task(lua, "n:restart");
+    struct script_condition *condition =
+        script_condition_add(lua, SCRIPT_CONDITION_WAIT, "restart", RP_TIME_NEVER);
+    condition->task = task;
+    condition->holds = has_begun;
+    return script_yield(lua, task, 0, return_nothing);
 }
 
 static int restart_down(lua_State *lua, int status, lua_KContext down_ns)
@@ -390,11 +427,11 @@ static int node_clock(lua_State *lua)
     int64_t skew_ns = 0, jump_ns = 0, drift_ppm = 0;
     bool has_skew = script_get(lua, 2, "skew");
     if (has_skew) {
-        skew_ns = script_take_duration(lua, -1, "n:clock: skew", SCRIPT_SIGNED);
+        skew_ns = script_draw_signed_duration(lua, -1, "n:clock: skew");
     }
     bool has_jump = script_get(lua, 2, "jump");
     if (has_jump) {
-        jump_ns = script_take_duration(lua, -1, "n:clock: jump", SCRIPT_SIGNED);
+        jump_ns = script_draw_signed_duration(lua, -1, "n:clock: jump");
     }
     bool has_drift = script_get(lua, 2, "drift_ppm");
     if (has_drift) {
@@ -421,6 +458,16 @@ static int node_has(lua_State *lua)
 {
     lua_pushboolean(lua, sim_pod_has(self(lua), script_take_path(lua, 2, "n:has")));
     return 1;
+}
+
+/* All zero and not ready when it is down. */
+static void inspect(struct sim_pod *pod, struct rp_node_inspection *inspection_out)
+{
+    struct rp_node *node = sim_pod_node(pod);
+    memset(inspection_out, 0, sizeof *inspection_out);
+    if (node != NULL) {
+        rp_node_inspect(node, inspection_out);
+    }
 }
 
 /* Of the bytes on its disk, whatever the manifest says; nil: no such file. */
@@ -465,11 +512,34 @@ static int node_files(lua_State *lua)
     }
 }
 
+/* Those of the walk, which the status names without their first word. */
+static void add_catchup_counters(lua_State *lua, const struct rp_catchup_status *status)
+{
+    static const char *const prefixed[] = {"started_at", "completed_at", "entries_walked",
+                                           "enqueued", "skipped_local"};
+    for (size_t index = 0; index < RP_CATCHUP_STATUS_COUNT; index += 1) {
+        const char *name = rp_catchup_status_name(index);
+        bool is_prefixed = false;
+        for (size_t row = 0; row < sizeof prefixed / sizeof prefixed[0]; row += 1) {
+            is_prefixed = is_prefixed || strcmp(name, prefixed[row]) == 0;
+        }
+        if (is_prefixed || strncmp(name, "catchup_", 8) == 0) {
+            lua_pushfstring(lua, "%s%s", is_prefixed ? "catchup_" : "", name);
+            lua_pushinteger(lua, rp_catchup_status_value(status, index));
+            lua_rawset(lua, -3);
+        }
+    }
+}
+
+/* Of all its lives; those of the walk and the gauges: of this life. */
 static int node_stats(lua_State *lua)
 {
     struct sim_counter counters[64];
+    struct rp_node_inspection inspection;
     size_t count = sim_pod_counters(self(lua), counters, 64);
+    inspect(self(lua), &inspection);
     lua_newtable(lua);
+    add_catchup_counters(lua, &inspection.catchup);
     for (size_t index = 0; index < count; index += 1) {
         lua_pushinteger(lua, (lua_Integer)counters[index].value);
         lua_setfield(lua, -2, counters[index].name);
@@ -479,13 +549,8 @@ static int node_stats(lua_State *lua)
 
 static int node_status(lua_State *lua)
 {
-    struct rp_node *node = sim_pod_node(self(lua));
-    if (node == NULL) {
-        lua_pushnil(lua);
-        return 1;
-    }
     struct rp_node_inspection inspection;
-    rp_node_inspect(node, &inspection);
+    inspect(self(lua), &inspection);
     lua_newtable(lua);
     for (size_t index = 0; index < RP_CATCHUP_STATUS_COUNT; index += 1) {
         lua_pushinteger(lua, rp_catchup_status_value(&inspection.catchup, index));
@@ -548,7 +613,7 @@ static int take_event_number(lua_State *lua, bool is_kill, const char *call)
     struct sim_pod *pod = changed_self(lua, call);
     script_check_keys(lua, 2, call, keys);
     (void)script_get(lua, 2, "event");
-    sim_pod_at_event(pod, script_take_count(lua, -1, call, INT64_MAX), is_kill);
+    sim_pod_at_event(pod, script_draw_count(lua, -1, call), is_kill);
     return 0;
 }
 
@@ -619,7 +684,7 @@ static int node_index(lua_State *lua)
     } else if (strcmp(key, "release") == 0) {
         lua_pushstring(lua, rp_release_name(sim_pod_release(pod)));
     } else if (lua_getfield(lua, lua_upvalueindex(1), key) == LUA_TNIL) {
-        return luaL_error(lua, "n:%s is not in this version", key);
+        return script_refuse_method(lua, "n", lua_upvalueindex(1));
     }
     return 1;
 }

@@ -62,7 +62,7 @@ void script_open_random(lua_State *lua)
 
 static int rng_int(lua_State *lua)
 {
-    script_check_change(lua, "rng:int");
+    script_check_self(lua, "rng:int");
     lua_Integer low = luaL_checkinteger(lua, 2), high = luaL_checkinteger(lua, 3);
     lua_pushinteger(lua, draw_between(lua, &script_of(lua)->story_rng, low, high));
     return 1;
@@ -70,7 +70,7 @@ static int rng_int(lua_State *lua)
 
 static int rng_chance(lua_State *lua)
 {
-    script_check_change(lua, "rng:chance");
+    script_check_self(lua, "rng:chance");
     sim_chance chance = script_take_chance(lua, 2, "rng:chance");
     lua_pushboolean(lua, sim_rng_chance(&script_of(lua)->story_rng, chance));
     return 1;
@@ -78,7 +78,7 @@ static int rng_chance(lua_State *lua)
 
 static int rng_pick(lua_State *lua)
 {
-    script_check_change(lua, "rng:pick");
+    script_check_self(lua, "rng:pick");
     luaL_checktype(lua, 2, LUA_TTABLE);
     lua_Integer count = luaL_len(lua, 2);
     if (count < 1) {
@@ -88,25 +88,20 @@ static int rng_pick(lua_State *lua)
     return 1;
 }
 
-/* A new list; the one given stays as it is. */
+/* In place, and the list is given back. */
 static int rng_shuffle(lua_State *lua)
 {
-    script_check_change(lua, "rng:shuffle");
+    script_check_self(lua, "rng:shuffle");
     luaL_checktype(lua, 2, LUA_TTABLE);
     lua_settop(lua, 2);
     lua_Integer count = luaL_len(lua, 2);
-    script_spend(lua, count < 0 ? 0 : (uint64_t)count * 4);
-    lua_newtable(lua);
-    for (lua_Integer index = 1; index <= count; index += 1) {
-        lua_geti(lua, 2, index);
-        lua_rawseti(lua, 3, index);
-    }
+    script_spend(lua, count < 0 ? 0 : (uint64_t)count);
     for (lua_Integer last = count; last > 1; last -= 1) {
         lua_Integer other = draw_between(lua, &script_of(lua)->story_rng, 1, last);
-        lua_rawgeti(lua, 3, last);
-        lua_rawgeti(lua, 3, other);
-        lua_rawseti(lua, 3, last);
-        lua_rawseti(lua, 3, other);
+        lua_geti(lua, 2, last);
+        lua_geti(lua, 2, other);
+        lua_seti(lua, 2, last);
+        lua_seti(lua, 2, other);
     }
     return 1;
 }
@@ -114,7 +109,7 @@ static int rng_shuffle(lua_State *lua)
 /* In seconds, as every duration that is a number. */
 static int rng_duration(lua_State *lua)
 {
-    script_check_change(lua, "rng:duration");
+    script_check_self(lua, "rng:duration");
     struct sim_range range = script_take_duration_range(lua, 2, "rng:duration");
     uint64_t duration_ns = sim_rng_range(&script_of(lua)->story_rng, range);
     lua_pushnumber(lua, (lua_Number)duration_ns / (lua_Number)RP_NS_PER_S);

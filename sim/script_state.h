@@ -92,6 +92,7 @@ const char *script_tostring(lua_State *lua, int index, size_t *length_out);
 /* "reader-2" before "reader-10": the text before the last digits, then the number, then all. */
 int script_compare_ids(const char *left, const char *right);
 
+/* The objects' `__name`, by which a call knows its receiver. */
 #define SCRIPT_NODE_TYPE    "node"
 #define SCRIPT_CLUSTER_TYPE "c"
 #define SCRIPT_NET_TYPE     "c.net"

@@ -7,6 +7,8 @@
 #include "protocol/error.h"
 #include "sim/pod.h"
 
+#define DEFAULT_TIMEOUT_NS (300 * RP_NS_PER_S)
+
 struct script_story {
     struct sim_story face;
     struct script_task *tasks;      /* owned; all, free ones too */
@@ -248,7 +250,7 @@ static void end_condition(struct script *script, struct script_condition *condit
         return;
     }
     condition->is_over = true;
-    if (condition->kind == SCRIPT_CONDITION_ALWAYS && condition->every_ns == 0) {
+    if (condition->kind == SCRIPT_CONDITION_ALWAYS && condition->every_ns.high == 0) {
         script->story->every_event_count -= 1;
     }
     luaL_unref(script->lua, LUA_REGISTRYINDEX, condition->function_reference);
@@ -379,7 +381,7 @@ static void look_at_event(void *context)
     struct script_condition *condition = story->first;
     for (; condition != NULL && !story->is_dropped; condition = condition->next) {
         if (!condition->is_over && condition->kind == SCRIPT_CONDITION_ALWAYS &&
-            condition->every_ns == 0) {
+            condition->every_ns.high == 0) {
             look_at(script, condition);
         }
     }
@@ -404,6 +406,13 @@ void script_condition_arm(lua_State *lua, struct script_condition *condition)
     arm_due(script_of(lua), condition);
 }
 
+/* A tick is never at the time of the last one. */
+static rp_time_ns draw_interval(struct script *script, struct sim_range every_ns)
+{
+    rp_time_ns drawn_ns = sim_rng_range(&script->draw_rng, every_ns);
+    return drawn_ns == 0 ? 1 : drawn_ns;
+}
+
 static void look_again(void *context, uint64_t number)
 {
     struct script *script = context;
@@ -416,7 +425,8 @@ static void look_again(void *context, uint64_t number)
     if (condition == NULL || script->story->is_dropped) {
         return;
     }
-    (void)sim_world_at(script->world, sim_world_now(script->world) + condition->every_ns,
+    (void)sim_world_at(script->world,
+                       sim_world_now(script->world) + draw_interval(script, condition->every_ns),
                        look_again, script, number);
     look_at(script, condition);
 }
@@ -528,6 +538,7 @@ static int call_sleep(lua_State *lua)
 
 static int call_now(lua_State *lua)
 {
+    script_check_self(lua, "c:now");
     rp_time_ns now_ns = sim_world_now(script_of(lua)->world);
     lua_pushnumber(lua, (lua_Number)now_ns / (lua_Number)RP_NS_PER_S);
     return 1;
@@ -536,7 +547,7 @@ static int call_now(lua_State *lua)
 static int call_go(lua_State *lua)
 {
     script_check_change(lua, "c:go");
-    luaL_checktype(lua, 2, LUA_TFUNCTION);
+    script_take_function(lua, 2, "c:go");
     lua_settop(lua, 2);
     script_task_wake(new_task(lua), false);
     return 0;
@@ -547,7 +558,7 @@ static int call_at(lua_State *lua)
     script_check_change(lua, "c:at");
     struct script *script = script_of(lua);
     uint64_t at_ns = script_draw_duration(lua, 2, "c:at");
-    luaL_checktype(lua, 3, LUA_TFUNCTION);
+    script_take_function(lua, 3, "c:at");
     lua_settop(lua, 3);
     struct script_task *task = new_task(lua);
     rp_time_ns now_ns = sim_world_now(script->world);
@@ -556,30 +567,43 @@ static int call_at(lua_State *lua)
     return 0;
 }
 
-/* The coroutine of `every`: upvalues are the interval and the function. Ticks are counted from its
- * birth; those that passed while the function slept are skipped. */
+/* Of `every`, which may be a range. */
+static struct sim_range take_interval(lua_State *lua, int index, const char *what)
+{
+    struct sim_range every_ns = script_take_duration_range(lua, index, what);
+    if (every_ns.high == 0) {
+        luaL_error(lua, "%s: the interval is zero", what);
+    }
+    return every_ns;
+}
+
+/* The coroutine of `every`: upvalues are the ends of the interval, and the function. Ticks are counted
+ * from its birth; those that passed while the function slept are skipped. */
 static int tick_slept(lua_State *lua, int status, lua_KContext next_ns);
 
 static int tick_returned(lua_State *lua, int status, lua_KContext next_ns)
 {
     struct script *script = script_of(lua);
-    rp_time_ns every_ns = (rp_time_ns)lua_tointeger(lua, lua_upvalueindex(1));
+    struct sim_range every_ns = {(uint64_t)lua_tointeger(lua, lua_upvalueindex(1)),
+                                 (uint64_t)lua_tointeger(lua, lua_upvalueindex(2))};
     rp_time_ns now_ns = sim_world_now(script->world);
     rp_time_ns due_ns = (rp_time_ns)next_ns;
     (void)status;
-    if (due_ns <= now_ns) {
-        due_ns += ((now_ns - due_ns) / every_ns + 1) * every_ns;
+    if (due_ns <= now_ns && every_ns.low == every_ns.high) {
+        due_ns += ((now_ns - due_ns) / every_ns.low + 1) * every_ns.low;
+    } else if (due_ns <= now_ns) {
+        due_ns = now_ns + draw_interval(script, every_ns);
     }
     script_rest(script);
-    struct script_task *task = script_running_task(lua, "c:every");
-    return script_sleep(lua, task, due_ns - now_ns, (lua_KContext)due_ns, tick_slept);
+    return script_sleep(lua, script->story->running, due_ns - now_ns, (lua_KContext)due_ns,
+                        tick_slept);
 }
 
 static int tick_slept(lua_State *lua, int status, lua_KContext next_ns)
 {
     (void)status;
     lua_settop(lua, 0);
-    lua_pushvalue(lua, lua_upvalueindex(2));
+    lua_pushvalue(lua, lua_upvalueindex(3));
     lua_callk(lua, 0, 0, next_ns, tick_returned);
     return tick_returned(lua, LUA_OK, next_ns);
 }
@@ -593,15 +617,13 @@ static int tick(lua_State *lua)
 static int call_every(lua_State *lua)
 {
     script_check_change(lua, "c:every");
-    int64_t every_ns = script_take_duration(lua, 2, "c:every", SCRIPT_UNSIGNED);
-    luaL_checktype(lua, 3, LUA_TFUNCTION);
-    if (every_ns == 0) {
-        return luaL_error(lua, "c:every: the interval is zero");
-    }
+    struct sim_range every_ns = take_interval(lua, 2, "c:every");
+    script_take_function(lua, 3, "c:every");
     lua_settop(lua, 3);
-    lua_pushinteger(lua, every_ns);
-    lua_insert(lua, 3);
-    lua_pushcclosure(lua, tick, 2);
+    lua_pushinteger(lua, (lua_Integer)every_ns.low);
+    lua_pushinteger(lua, (lua_Integer)every_ns.high);
+    lua_rotate(lua, 3, -1);
+    lua_pushcclosure(lua, tick, 3);
     script_task_wake(new_task(lua), false);
     return 0;
 }
@@ -615,12 +637,18 @@ static int return_result(lua_State *lua, int status, lua_KContext context)
     return lua_gettop(lua) == 0 ? 0 : 1;
 }
 
+static uint64_t option_timeout(lua_State *lua, int index, const char *what)
+{
+    return lua_isnoneornil(lua, index) ? DEFAULT_TIMEOUT_NS
+                                       : script_draw_duration(lua, index, what);
+}
+
 static int call_wait(lua_State *lua)
 {
     struct script *script = script_of(lua);
     struct script_task *task = script_running_task(lua, "c:wait");
-    luaL_checktype(lua, 2, LUA_TFUNCTION);
-    uint64_t timeout_ns = script_draw_duration(lua, 3, "c:wait: timeout");
+    script_take_function(lua, 2, "c:wait");
+    uint64_t timeout_ns = option_timeout(lua, 3, "c:wait: timeout");
     const char *what = lua_isnoneornil(lua, 4) ? "a wait timed out" : script_tostring(lua, 4, NULL);
     struct script_condition *condition =
         script_condition_add(lua, SCRIPT_CONDITION_WAIT, what, timeout_ns);
@@ -649,8 +677,7 @@ static int call_settle(lua_State *lua)
 {
     struct script *script = script_of(lua);
     struct script_task *task = script_running_task(lua, "c:settle");
-    uint64_t timeout_ns =
-        lua_isnoneornil(lua, 2) ? 300 * RP_NS_PER_S : script_draw_duration(lua, 2, "c:settle");
+    uint64_t timeout_ns = option_timeout(lua, 2, "c:settle: timeout");
     struct script_condition *condition =
         script_condition_add(lua, SCRIPT_CONDITION_WAIT, "settle timed out", timeout_ns);
     condition->task = task;
@@ -666,7 +693,7 @@ static int call_eventually(lua_State *lua)
 {
     script_check_change(lua, "c:eventually");
     const char *name = script_take_text(lua, 2, "c:eventually: name");
-    luaL_checktype(lua, 3, LUA_TFUNCTION);
+    script_take_function(lua, 3, "c:eventually");
     uint64_t within_ns = script_draw_duration(lua, 4, "c:eventually: within");
     struct script_condition *condition =
         script_condition_add(lua, SCRIPT_CONDITION_EVENTUALLY, name, within_ns);
@@ -683,21 +710,21 @@ static int call_always(lua_State *lua)
     struct script *script = script_of(lua);
     struct script_story *story = script->story;
     const char *name = script_take_text(lua, 2, "c:always: name");
-    luaL_checktype(lua, 3, LUA_TFUNCTION);
-    int64_t every_ns = 0;
+    script_take_function(lua, 3, "c:always");
+    struct sim_range every_ns = {0, 0};
     if (!lua_isnoneornil(lua, 4)) {
         script_check_keys(lua, 4, "c:always", keys);
         if (script_get(lua, 4, "every")) {
-            every_ns = script_take_duration(lua, -1, "c:always: every", SCRIPT_UNSIGNED);
+            every_ns = take_interval(lua, -1, "c:always: every");
         }
         lua_pop(lua, 1);
     }
     struct script_condition *condition =
         script_condition_add(lua, SCRIPT_CONDITION_ALWAYS, name, RP_TIME_NEVER);
-    condition->every_ns = (rp_time_ns)every_ns;
+    condition->every_ns = every_ns;
     lua_pushvalue(lua, 3);
     condition->function_reference = luaL_ref(lua, LUA_REGISTRYINDEX);
-    if (every_ns == 0) {
+    if (every_ns.high == 0) {
         story->every_event_count += 1;
         return 0;
     }

@@ -36,9 +36,9 @@ struct script_condition {
     char *what;               /* owned; for the message */
     /* Replaces `what` when the time is up: 512 bytes. NULL: none. */
     void (*describe)(void *context, struct script *script, char *text_out, size_t text_bytes);
-    rp_time_ns due_ns;   /* RP_TIME_NEVER: no limit */
-    rp_time_ns every_ns; /* ALWAYS: 0 is every event */
-    uint64_t number;     /* of an ALWAYS with an interval; else 0 */
+    rp_time_ns due_ns;         /* RP_TIME_NEVER: no limit */
+    struct sim_range every_ns; /* ALWAYS: 0 is every event */
+    uint64_t number;           /* of an ALWAYS with an interval; else 0 */
     bool is_over;
     struct script_condition *next;
 };

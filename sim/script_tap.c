@@ -148,7 +148,8 @@ static void give_captures(struct script_attacker *attacker, const struct sim_net
     struct script *script = attacker->script;
     struct script_capture *capture = attacker->captures;
     for (; capture != NULL && !script_story_is_dropped(script); capture = capture->next) {
-        if (capture->is_over || capture->type != frame.bytes[PREFIX_BYTES] ||
+        bool is_type = !capture->has_type || capture->type == frame.bytes[PREFIX_BYTES];
+        if (capture->is_over || !is_type ||
             !script_is_between(capture->from, capture->to, passage)) {
             continue;
         }
@@ -206,11 +207,15 @@ int script_attacker_capture(lua_State *lua)
     struct script_task *task = script_running_task(lua, "a:capture");
     struct script_attacker *attacker = on_path(lua, "a:capture");
     lua_settop(lua, 2);
-    script_check_keys(lua, 2, "a:capture", keys);
+    if (!lua_isnil(lua, 2)) {
+        script_check_keys(lua, 2, "a:capture", keys);
+    }
     struct script_capture *capture = lua_newuserdatauv(lua, sizeof *capture, 0);
     memset(capture, 0, sizeof *capture);
     capture->task = task;
-    capture->type = take_type(lua, 2, "a:capture: type");
+    capture->has_type = script_get(lua, 2, "type");
+    capture->type = capture->has_type ? take_type(lua, 2, "a:capture: type") : 0;
+    lua_settop(lua, 3);
     capture->from = script_take_site(lua, 2, "from");
     capture->to = script_take_site(lua, 2, "to");
     struct script_capture **link = &attacker->captures;

@@ -68,7 +68,7 @@ static void give_captures(const struct passing *passing)
     struct script *script = passing->attacker->script;
     struct script_capture *capture = passing->attacker->captures;
     for (; capture != NULL && !script_story_is_dropped(script); capture = capture->next) {
-        if (capture->is_over || capture->type != passing->type ||
+        if (capture->is_over || !capture->has_type || capture->type != passing->type ||
             !script_is_between(capture->from, capture->to, passing->passage)) {
             continue;
         }
