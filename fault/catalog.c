@@ -1,9 +1,13 @@
 #include "fault/catalog.h"
 
+#include "fault/disk.h"
 #include "fault/hostile.h"
 
 #define HOSTILE_ROW(name, text, about, explanation)                                                \
     {text, "hostile peer: " about, explanation, "n:hostile{ kind = \"" text "\", p = 0.5 }"},
+
+#define DISK_ROW(text, value, member, about, explanation, example)                                 \
+    {"disk." text, about, explanation, example},
 
 static const struct fault_kind kinds[] = {
     {"partition", "packets between two groups are lost, not refused",
@@ -50,34 +54,13 @@ static const struct fault_kind kinds[] = {
     {"stale_dns", "names of replaced pods are resolved to their old addresses",
      "Dials go nowhere, or with reuse to another pod that has the address now.",
      "c.net:stale_dns(\"30s\", { reuse = true })"},
-    {"disk.full", "every write fails for lack of space", "A pull fails and is tried again.",
-     "n:disk{ full = true }"},
-    {"disk.free", "so many bytes can still be written",
-     "Counts down with writes, up with removals.", "n:disk{ free = \"10MiB\" }"},
-    {"disk.slow", "each operation takes longer", "Throughput falls, time-outs come closer.",
-     "n:disk{ slow = \"50ms\" }"},
-    {"disk.stuck", "no operation completes for so long", "They all complete when it is over.",
-     "n:disk{ stuck = \"30s\" }"},
-    {"disk.read_error", "reads and opens fail by chance", "Serving breaks off; nothing is padded.",
-     "n:disk{ read_error = 0.1 }"},
-    {"disk.write_error", "writes, staging and removals fail by chance",
-     "A pull fails and is tried again.", "n:disk{ write_error = 0.1 }"},
-    {"disk.short_write", "writes take a part only, by chance", "The rest is offered again.",
-     "n:disk{ short_write = 0.5 }"},
-    {"disk.sync_error", "publishing fails by chance", "What was not synced is not there.",
-     "n:disk{ sync_error = 0.1 }"},
-    {"disk.stat_error", "looking for a file fails by chance",
-     "A node that cannot look does not know what it has.", "n:disk{ stat_error = 0.1 }"},
-    {"disk.list_error", "listings fail by chance", "Nothing is concluded from a part of a listing.",
-     "n:disk{ list_error = 0.1 }"},
+    FAULT_DISK_TABLE(DISK_ROW) /* each with its comma */
     {"disk.torn", "an unsynced write is half there after a kill, by chance",
      "A resumed transfer goes on from what is there.", "n:disk{ torn = 0.5 }"},
     {"disk.lose_unsynced", "the next kill loses what was not synced, as power loss does",
      "It acts once; an orderly stop loses nothing.", "n:disk{ lose_unsynced = true }"},
     {"disk.lie_about_sync", "what is said to be synced is lost with the host",
      "The next life finds files missing and pulls them again.", "n:disk{ lie_about_sync = true }"},
-    {"disk.no_append", "staged files cannot be appended to", "Transfers begin anew.",
-     "n:disk{ no_append = true }"},
     {"tamper", "an attacker on the path changes fields of frames in flight",
      "What a MAC covers is refused; answers, which carry none, may cost time.",
      "a:tamper{ type = \"FetchFile\", fields = { byte_offset = 7 } }"},

@@ -17,9 +17,9 @@ static struct check_pull *pull_of(struct check_pod *pod, struct rp_view path)
 /* A disk that fails or hangs lets a file pass for missing. */
 static bool has_disk_trouble(struct check_pod *pod)
 {
-    const struct sim_disk_faults *faults = sim_store_faults(sim_pod_store(pod->pod));
-    return faults->stat_error != 0 || faults->read_error != 0 || faults->stuck_ns != 0 ||
-           faults->slow_ns != 0;
+    const struct fault_disk_spec faults = sim_store_faults(sim_pod_store(pod->pod)).calls;
+    return faults.stat_error != 0 || faults.read_error != 0 || faults.stuck_ns != 0 ||
+           faults.slow_ns != 0;
 }
 
 /* invariants.md, transfer-budget: present files cost nothing. Of what a hand did to the file, the

@@ -343,18 +343,19 @@ bool sim_pod_was_hostile(const struct sim_pod *pod)
 
 void sim_pod_set_disk(struct sim_pod *pod, const struct sim_disk_faults *faults)
 {
-    const uint64_t flags = (uint64_t)faults->is_full | (uint64_t)faults->has_free_bytes << 1 |
+    const struct fault_disk_spec *calls = &faults->calls;
+    const uint64_t flags = (uint64_t)calls->is_full | (uint64_t)calls->has_free_bytes << 1 |
                            (uint64_t)faults->loses_unsynced << 2 |
                            (uint64_t)faults->lies_about_sync << 3 |
-                           (uint64_t)faults->has_no_append << 4;
+                           (uint64_t)calls->has_no_append << 4;
     const uint64_t words[8] = {pod->number,
                                flags,
-                               faults->free_bytes,
-                               faults->slow_ns,
-                               faults->stuck_ns,
-                               faults->read_error ^ faults->write_error << 1,
-                               faults->sync_error ^ faults->stat_error << 1,
-                               faults->short_write ^ faults->torn << 1 ^ faults->list_error << 2};
+                               calls->free_bytes,
+                               calls->slow_ns,
+                               calls->stuck_ns,
+                               calls->read_error ^ calls->write_error << 1,
+                               calls->sync_error ^ calls->stat_error << 1,
+                               calls->short_write ^ faults->torn << 1 ^ calls->list_error << 2};
     sim_trace_note_words(pod->world->trace, "disk", words, 8);
     sim_store_set_faults(pod->store, faults);
 }

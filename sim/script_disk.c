@@ -4,28 +4,18 @@
 
 #include <stddef.h>
 
-enum value_kind { VALUE_FLAG, VALUE_CHANCE, VALUE_DURATION, VALUE_SIZE };
+#define CALL_ROW(text, value, member, about, explanation, example)                                 \
+    {text, FAULT_VALUE_##value, offsetof(struct sim_disk_faults, calls.member)},
 
-/* X(key, kind, member) */
 static const struct disk_key {
     const char *key;
-    enum value_kind kind;
+    enum fault_value kind;
     size_t offset;
 } disk_keys[] = {
-    {"full", VALUE_FLAG, offsetof(struct sim_disk_faults, is_full)},
-    {"free", VALUE_SIZE, offsetof(struct sim_disk_faults, free_bytes)},
-    {"slow", VALUE_DURATION, offsetof(struct sim_disk_faults, slow_ns)},
-    {"stuck", VALUE_DURATION, offsetof(struct sim_disk_faults, stuck_ns)},
-    {"read_error", VALUE_CHANCE, offsetof(struct sim_disk_faults, read_error)},
-    {"write_error", VALUE_CHANCE, offsetof(struct sim_disk_faults, write_error)},
-    {"short_write", VALUE_CHANCE, offsetof(struct sim_disk_faults, short_write)},
-    {"sync_error", VALUE_CHANCE, offsetof(struct sim_disk_faults, sync_error)},
-    {"stat_error", VALUE_CHANCE, offsetof(struct sim_disk_faults, stat_error)},
-    {"list_error", VALUE_CHANCE, offsetof(struct sim_disk_faults, list_error)},
-    {"torn", VALUE_CHANCE, offsetof(struct sim_disk_faults, torn)},
-    {"lose_unsynced", VALUE_FLAG, offsetof(struct sim_disk_faults, loses_unsynced)},
-    {"lie_about_sync", VALUE_FLAG, offsetof(struct sim_disk_faults, lies_about_sync)},
-    {"no_append", VALUE_FLAG, offsetof(struct sim_disk_faults, has_no_append)},
+    FAULT_DISK_TABLE(CALL_ROW) /* each with its comma */
+    {"torn", FAULT_VALUE_CHANCE, offsetof(struct sim_disk_faults, torn)},
+    {"lose_unsynced", FAULT_VALUE_FLAG, offsetof(struct sim_disk_faults, loses_unsynced)},
+    {"lie_about_sync", FAULT_VALUE_FLAG, offsetof(struct sim_disk_faults, lies_about_sync)},
 };
 
 #define DISK_KEY_COUNT (sizeof disk_keys / sizeof disk_keys[0])
@@ -37,29 +27,29 @@ static void take_value(lua_State *lua, const struct disk_key *key, struct sim_di
     (void)snprintf(what, sizeof what, "n:disk: %s", key->key);
     void *member = (char *)faults + key->offset;
     bool is_end = lua_isboolean(lua, -1) && !lua_toboolean(lua, -1);
-    if (key->kind == VALUE_FLAG) {
+    if (key->kind == FAULT_VALUE_FLAG) {
         *(bool *)member = script_take_bool(lua, -1, what);
         return;
     }
     uint64_t value = 0;
-    if (!is_end && key->kind == VALUE_CHANCE) {
+    if (!is_end && key->kind == FAULT_VALUE_CHANCE) {
         value = script_take_chance(lua, -1, what);
-    } else if (!is_end && key->kind == VALUE_DURATION) {
+    } else if (!is_end && key->kind == FAULT_VALUE_DURATION) {
         value = script_draw_duration(lua, -1, what);
     } else if (!is_end) {
         value = script_draw_size(lua, -1, what);
     }
     *(uint64_t *)member = value;
-    if (key->kind == VALUE_SIZE) {
-        faults->has_free_bytes = !is_end;
+    if (key->kind == FAULT_VALUE_SIZE) {
+        faults->calls.has_free_bytes = !is_end;
     }
 }
 
 /* `stuck` counts from this call, also when it is as long as the last one. */
 static void unstick(struct sim_pod *pod)
 {
-    struct sim_disk_faults faults = *sim_store_faults(sim_pod_store(pod));
-    faults.stuck_ns = 0;
+    struct sim_disk_faults faults = sim_store_faults(sim_pod_store(pod));
+    faults.calls.stuck_ns = 0;
     sim_store_set_faults(sim_pod_store(pod), &faults);
 }
 
@@ -73,7 +63,7 @@ static struct sim_disk_faults take_faults(lua_State *lua, struct sim_pod *pod)
     if (!lua_isnil(lua, 2)) {
         script_check_keys(lua, 2, "n:disk", keys);
     }
-    struct sim_disk_faults faults = *sim_store_faults(sim_pod_store(pod));
+    struct sim_disk_faults faults = sim_store_faults(sim_pod_store(pod));
     bool is_empty = true;
     for (size_t row = 0; row < DISK_KEY_COUNT; row += 1) {
         if (script_get(lua, 2, disk_keys[row].key)) {

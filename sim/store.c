@@ -45,7 +45,13 @@ int sim_store_new(struct sim_disks *disks, const struct sim_store_spec *spec,
     store->spec.name = rp_view_text(NULL);
     store->table.alloc = disks->spec.alloc;
     sim_rng_init(&store->rng, disks->spec.seed, "disk", spec->name, 0);
+    sim_rng_init(&store->fault_rng, disks->spec.seed, "disk-fault", spec->name, 0);
     store_port_init(store);
+    int error = store_fault_init(store);
+    if (error != 0) {
+        rp_release(disks->spec.alloc, store);
+        return error;
+    }
     *store_out = store;
     return 0;
 }
@@ -89,6 +95,7 @@ void sim_store_free(struct sim_store *store)
         store_stage_free(store, store->stages);
     }
     store_table_clear(&store->table);
+    fault_disk_free(store->fault);
     rp_release(store_alloc(store), store->handles);
     rp_release(store_alloc(store), store);
 }
@@ -108,32 +115,23 @@ void *sim_store_owner(const struct sim_store *store)
 uint64_t store_free_bytes(const struct sim_store *store)
 {
     uint64_t capacity = store->spec.capacity_bytes;
-    uint64_t free_bytes = store->used_bytes < capacity ? capacity - store->used_bytes : 0;
-    if (store->faults.is_full) {
-        return 0;
-    }
-    if (store->faults.has_free_bytes && store->faults.free_bytes < free_bytes) {
-        return store->faults.free_bytes;
-    }
-    return free_bytes;
+    return store->used_bytes < capacity ? capacity - store->used_bytes : 0;
+}
+
+uint64_t store_room_bytes(const struct sim_store *store)
+{
+    return fault_disk_room(store->fault, store_free_bytes(store));
 }
 
 void store_use(struct sim_store *store, uint64_t bytes)
 {
     store->used_bytes += bytes;
-    if (store->faults.has_free_bytes) {
-        uint64_t left = store->faults.free_bytes;
-        store->faults.free_bytes = bytes < left ? left - bytes : 0;
-    }
 }
 
 void store_unuse(struct sim_store *store, uint64_t bytes)
 {
     RP_ASSERT(bytes <= store->used_bytes);
     store->used_bytes -= bytes;
-    if (store->faults.has_free_bytes) {
-        store->faults.free_bytes += bytes;
-    }
 }
 
 void store_unname(struct sim_store *store, struct store_object *object)
@@ -211,7 +209,7 @@ const struct rp_store_port *sim_store_attach(struct sim_store *store, const stru
     store->clock = clock;
     store->is_attached = true;
     store->life += 1;
-    return &store->port;
+    return fault_disk_port(store->fault);
 }
 
 static void stages_torn(struct sim_store *store)
@@ -234,6 +232,7 @@ void sim_store_detach(struct sim_store *store)
     store->is_attached = false;
     store->life += 1;
     store->clock = NULL;
+    fault_disk_drop(store->fault);
     store_ops_drop(store);
     store_handles_close(store);
 }
@@ -287,19 +286,17 @@ void sim_store_thaw(struct sim_store *store)
 
 void sim_store_set_faults(struct sim_store *store, const struct sim_disk_faults *faults)
 {
-    bool is_newly_stuck = faults->stuck_ns != 0 && faults->stuck_ns != store->faults.stuck_ns;
-    if (faults->stuck_ns == 0) {
-        store->stuck_until_ns = 0;
-        store_ops_unstick(store);
-    } else if (is_newly_stuck) {
-        store->stuck_until_ns = store_now(store) + faults->stuck_ns;
-    }
     store->faults = *faults;
+    fault_disk_set(store->fault, &faults->calls, store_free_bytes(store));
 }
 
-const struct sim_disk_faults *sim_store_faults(const struct sim_store *store)
+struct sim_disk_faults sim_store_faults(const struct sim_store *store)
 {
-    return &store->faults;
+    struct sim_disk_faults faults = store->faults;
+    if (faults.calls.has_free_bytes) {
+        faults.calls.free_bytes = fault_disk_left(store->fault, store_free_bytes(store));
+    }
+    return faults;
 }
 
 /* ---- Truth ------------------------------------------------------------------------------------- */
@@ -368,7 +365,7 @@ bool sim_store_is_staged(const struct sim_store *store, struct rp_view path)
 int sim_store_put(struct sim_store *store, struct rp_view path, sim_body_key key,
                   uint64_t length_bytes, int64_t mtime_unix_ns)
 {
-    if (length_bytes > store_free_bytes(store)) {
+    if (length_bytes > store_room_bytes(store)) {
         return RP_ERR_NO_SPACE;
     }
     struct store_object *object = store_object_new(store_alloc(store), store->disks->spec.bodies);

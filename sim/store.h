@@ -15,6 +15,7 @@
 #ifndef REPLISIM_SIM_STORE_H
 #define REPLISIM_SIM_STORE_H
 
+#include "fault/disk.h"
 #include "protocol/ports.h"
 #include "protocol/release.h"
 #include "sim/body.h"
@@ -104,23 +105,18 @@ void sim_store_wipe(struct sim_store *store);
 
 /* ---- Faults ----------------------------------------------------------------------------------- */
 
-/* From now on; a zeroed struct is a healthy disk. */
+/* From now on; a zeroed struct is a healthy disk. What goes wrong with calls is a decorator of the
+ * port (fault/disk.h), under which the medium works on; the rest is the medium's own. */
 struct sim_disk_faults {
-    bool is_full;        /* every write fails with RP_ERR_NO_SPACE */
-    bool has_free_bytes; /* no more than free_bytes can be written from the moment it is set */
-    uint64_t free_bytes; /* counts down as bytes are written, up as files go */
-    uint64_t slow_ns;    /* extra time an operation */
-    uint64_t stuck_ns;   /* none completes for so long from the moment it is set */
-    sim_chance read_error, write_error, sync_error, stat_error, list_error;
-    sim_chance short_write; /* a write takes only a part */
-    sim_chance torn;        /* staged bytes half there after power loss or SIGKILL */
-    bool loses_unsynced;    /* the next kill counts as power loss, then it is over */
-    bool lies_about_sync;   /* publish is not durable: power loss takes the object away again */
-    bool has_no_append;     /* stage_open with append: RP_ERR_UNSUPPORTED */
+    struct fault_disk_spec calls;
+    sim_chance torn;      /* staged bytes half there after power loss or SIGKILL */
+    bool loses_unsynced;  /* the next kill counts as power loss, then it is over */
+    bool lies_about_sync; /* publish is not durable: power loss takes the object away again */
 };
 
 void sim_store_set_faults(struct sim_store *store, const struct sim_disk_faults *faults);
-const struct sim_disk_faults *sim_store_faults(const struct sim_store *store);
+/* As they are now: free_bytes is what is left of it. */
+struct sim_disk_faults sim_store_faults(const struct sim_store *store);
 
 /* ---- Truth, and hands behind the node's back; take no time -------------------------------------- */
 

@@ -75,9 +75,6 @@ static int file_open(struct sim_store *store, struct store_op *op, struct rp_vie
 
 int store_file_open(struct sim_store *store, struct store_op *op)
 {
-    if (op->mode == RP_STAGE_APPEND && store->faults.has_no_append) {
-        return RP_ERR_UNSUPPORTED;
-    }
     struct rp_buffer scratch;
     struct rp_view name;
     rp_buffer_init(&scratch, store_alloc(store), RP_FRAME_LENGTH_MAX);

@@ -63,7 +63,8 @@ struct store_op {
     struct sim_store *store;
     enum store_op_kind kind;
     sim_event event;
-    bool is_cancelled, is_applied, is_stuck;
+    bool is_cancelled, is_applied;
+    bool is_waiting; /* a flush whose turn has not come: nothing was begun */
     int error;
     struct rp_store_request *request; /* the node's; NULL for a flush */
     void (*flushed)(void *context, int error);
@@ -106,8 +107,10 @@ struct sim_store {
     uint64_t identity_next;
     uint64_t used_bytes;
     size_t plain_count;
-    rp_time_ns busy_until_ns, last_finish_ns, stuck_until_ns;
-    struct sim_disk_faults faults;
+    rp_time_ns busy_until_ns, last_finish_ns;
+    struct sim_disk_faults faults; /* those of calls are in `fault` */
+    struct fault_disk *fault;      /* owned; between the node and `port` */
+    struct sim_rng fault_rng;
 };
 
 static inline struct rp_view store_record_path(const struct store_record *record)
@@ -133,7 +136,8 @@ void store_object_release(const struct rp_alloc *alloc, struct store_object *obj
 const struct rp_alloc *store_alloc(const struct sim_store *store);
 rp_time_ns store_now(const struct sim_store *store);
 uint64_t store_free_bytes(const struct sim_store *store);
-/* Counts bytes as used, against the fault's free bytes too. */
+/* What the faults leave of that. */
+uint64_t store_room_bytes(const struct sim_store *store);
 void store_use(struct sim_store *store, uint64_t bytes);
 void store_unuse(struct sim_store *store, uint64_t bytes);
 /* The object becomes visible under the name; takes its reference over. */
@@ -160,14 +164,15 @@ RP_MUST_USE int store_file_rename(struct sim_store *store, struct store_op *op);
 /* The object has got or lost bytes. */
 void store_file_grown(struct sim_store *store, struct store_object *object, size_t bytes);
 
+/* store_fault.c. Errors: RP_ERR_NOMEM. */
+RP_MUST_USE int store_fault_init(struct sim_store *store);
+
 /* store_port.c */
 int64_t store_stamp(const struct sim_store *store);
 rp_store_handle store_handle_take(struct sim_store *store, struct store_handle **handle_out);
 void store_port_init(struct sim_store *store);
 void store_ops_drop(struct sim_store *store);
 void store_ops_thaw(struct sim_store *store);
-/* What waits for a stuck disk goes on now. */
-void store_ops_unstick(struct sim_store *store);
 void store_handles_close(struct sim_store *store);
 
 #endif

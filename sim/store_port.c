@@ -170,8 +170,8 @@ static void op_start(struct store_op *op, uint64_t cost_ns)
     }
     rp_time_ns busy_ns = store->busy_until_ns < now_ns ? now_ns : store->busy_until_ns;
     store->busy_until_ns = busy_ns + cost_ns;
-    rp_time_ns finish_ns = store->busy_until_ns + store->faults.slow_ns +
-                           sim_rng_range(&store->rng, store->spec.latency_ns);
+    rp_time_ns finish_ns =
+        store->busy_until_ns + sim_rng_range(&store->rng, store->spec.latency_ns);
     if (finish_ns < store->last_finish_ns) {
         finish_ns = store->last_finish_ns;
     }
@@ -183,16 +183,8 @@ static void op_start(struct store_op *op, uint64_t cost_ns)
                                     op, store->spec.number << 8 | (uint64_t)op->kind);
 }
 
-static bool fails(struct sim_store *store, sim_chance chance)
-{
-    return sim_rng_chance(&store->rng, chance);
-}
-
 static int apply_stat(struct sim_store *store, struct store_op *op)
 {
-    if (fails(store, store->faults.stat_error)) {
-        return RP_ERR_IO;
-    }
     struct rp_store_stat stat = {0};
     const struct store_record *record = store_find(store, op_path(op));
     if (record != NULL) {
@@ -238,12 +230,6 @@ static int apply_stage_open(struct sim_store *store, struct store_op *op)
     if (!store_name_is_storable(store, op_path(op))) {
         return RP_ERR_INVALID;
     }
-    if (op->mode == RP_STAGE_APPEND && store->faults.has_no_append) {
-        return RP_ERR_UNSUPPORTED;
-    }
-    if (fails(store, store->faults.write_error)) {
-        return RP_ERR_IO;
-    }
     struct store_stage *stage = stage_find(store, op);
     if (stage != NULL && stage->is_open) {
         tell_call(store, SIM_STORE_CALL_SECOND_WRITER, op_path(op));
@@ -271,7 +257,7 @@ static int apply_stage_write(struct sim_store *store, struct store_op *op)
     struct store_handle *handle = handle_find(store, op->handle);
     op->request->taken_bytes = 0;
     bool is_writer = handle != NULL && (handle->stage != NULL || handle->is_file_writer);
-    if (!is_writer || fails(store, store->faults.write_error)) {
+    if (!is_writer) {
         return RP_ERR_IO;
     }
     uint64_t free_bytes = store_free_bytes(store);
@@ -280,9 +266,6 @@ static int apply_stage_write(struct sim_store *store, struct store_op *op)
         return RP_ERR_NO_SPACE;
     }
     taken = taken <= free_bytes ? taken : (size_t)free_bytes;
-    if (taken > 1 && fails(store, store->faults.short_write)) {
-        taken = 1 + (size_t)sim_rng_below(&store->rng, taken - 1);
-    }
     struct sim_content *content =
         handle->stage != NULL ? &handle->stage->content : &handle->object->content;
     int error = sim_content_append(content, rp_chunk_slice(op->chunk, 0, taken));
@@ -342,10 +325,6 @@ static int apply_stage_publish(struct sim_store *store, struct store_op *op)
     }
     struct store_stage *stage = handle->stage;
     handle_close(store, handle);
-    if (fails(store, store->faults.sync_error)) {
-        store_stage_free(store, stage); /* the writer is gone, whatever the result */
-        return RP_ERR_IO;
-    }
     return publish(store, stage, &op->request->stat);
 }
 
@@ -363,9 +342,6 @@ static int apply_stage_discard(struct sim_store *store, struct store_op *op)
 static int apply_read_open(struct sim_store *store, struct store_op *op)
 {
     const struct store_record *record = store_find(store, op_path(op));
-    if (fails(store, store->faults.read_error)) {
-        return RP_ERR_IO;
-    }
     if (record == NULL) {
         return RP_ERR_NOT_FOUND;
     }
@@ -385,7 +361,7 @@ static int apply_read(struct sim_store *store, struct store_op *op)
 {
     struct store_handle *handle = handle_find(store, op->handle);
     bool is_reader = handle != NULL && handle->object != NULL && !handle->is_file_writer;
-    if (!is_reader || fails(store, store->faults.read_error)) {
+    if (!is_reader) {
         return RP_ERR_IO;
     }
     return sim_content_read_joined(&handle->object->content, op->offset_bytes,
@@ -395,9 +371,6 @@ static int apply_read(struct sim_store *store, struct store_op *op)
 static int apply_remove(struct sim_store *store, struct store_op *op)
 {
     struct store_record *record = store_find(store, op_path(op));
-    if (fails(store, store->faults.write_error)) {
-        return RP_ERR_IO;
-    }
     if (record == NULL) {
         return RP_ERR_NOT_FOUND;
     }
@@ -419,10 +392,10 @@ static int apply_space(struct sim_store *store, struct store_op *op)
 
 static int apply_flush(struct sim_store *store, struct store_op *op)
 {
-    if (fails(store, store->faults.write_error) || fails(store, store->faults.sync_error)) {
+    if (fault_disk_write_fails(store->fault)) {
         return RP_ERR_IO;
     }
-    if (op->length_bytes > store_free_bytes(store)) {
+    if (op->length_bytes > store_room_bytes(store)) {
         return RP_ERR_NO_SPACE;
     }
     struct store_object *object = store_object_new(store_alloc(store), store->disks->spec.bodies);
@@ -447,13 +420,11 @@ static int op_apply(struct sim_store *store, struct store_op *op)
     case STORE_READ_OPEN: return apply_read_open(store, op);
     case STORE_READ: return apply_read(store, op);
     case STORE_REMOVE: return apply_remove(store, op);
-    case STORE_LIST: return fails(store, store->faults.list_error) ? RP_ERR_IO : 0;
+    case STORE_LIST: return 0; /* the page is made when it is given out */
     case STORE_SPACE: return apply_space(store, op);
     case STORE_FLUSH: return apply_flush(store, op);
-    case STORE_FILE_OPEN:
-        return fails(store, store->faults.write_error) ? RP_ERR_IO : store_file_open(store, op);
-    case STORE_FILE_RENAME:
-        return fails(store, store->faults.write_error) ? RP_ERR_IO : store_file_rename(store, op);
+    case STORE_FILE_OPEN: return store_file_open(store, op);
+    case STORE_FILE_RENAME: return store_file_rename(store, op);
     }
     return RP_ERR_INVALID;
 }
@@ -541,13 +512,8 @@ static void op_due(void *context, uint64_t argument)
 {
     struct store_op *op = context;
     struct sim_store *store = op->store;
+    (void)argument;
     op->event = 0;
-    op->is_stuck = !op->is_applied && !op->is_cancelled && store_now(store) < store->stuck_until_ns;
-    if (op->is_stuck) {
-        op->event = sim_event_queue_add(store->disks->spec.queue, store->stuck_until_ns,
-                                        SIM_EVENT_STORE, op_due, op, argument);
-        return;
-    }
     if (!op->is_applied) {
         op->is_applied = true;
         if (op->is_cancelled) {
@@ -561,22 +527,10 @@ static void op_due(void *context, uint64_t argument)
     }
 }
 
-void store_ops_unstick(struct sim_store *store)
-{
-    struct sim_event_queue *queue = store->disks->spec.queue;
-    for (struct store_op *op = store->first; op != NULL; op = op->next) {
-        if (op->is_stuck && op->event != 0) {
-            sim_event_queue_cancel(queue, op->event);
-            op->event = sim_event_queue_add(queue, store_now(store), SIM_EVENT_STORE, op_due, op,
-                                            store->spec.number << 8 | (uint64_t)op->kind);
-        }
-    }
-}
-
 void store_ops_thaw(struct sim_store *store)
 {
     for (struct store_op *op = store->first; op != NULL; op = op->next) {
-        if (op->event == 0) {
+        if (op->event == 0 && !op->is_waiting) {
             op->event =
                 sim_event_queue_add(store->disks->spec.queue, store_now(store), SIM_EVENT_STORE,
                                     op_due, op, store->spec.number << 8 | (uint64_t)op->kind);
@@ -711,6 +665,13 @@ static void port_cancel(void *state, struct rp_store_request *request)
                                     op_due, op, store->spec.number << 8 | (uint64_t)op->kind);
 }
 
+static void flush_turn(void *context)
+{
+    struct store_op *op = context;
+    op->is_waiting = false;
+    op_start(op, write_cost(op->store, op->length_bytes));
+}
+
 int sim_store_flush(struct sim_store *store, struct rp_view path, sim_body_key key,
                     uint64_t length_bytes, void (*done)(void *context, int error), void *context)
 {
@@ -722,8 +683,12 @@ int sim_store_flush(struct sim_store *store, struct rp_view path, sim_body_key k
     op->length_bytes = length_bytes;
     op->flushed = done;
     op->flush_context = context;
-    op_start(op, write_cost(store, length_bytes));
-    return 0;
+    op->is_waiting = true;
+    int error = fault_disk_wait_turn(store->fault, flush_turn, op);
+    if (error != 0) {
+        op_free(op);
+    }
+    return error;
 }
 
 void store_port_init(struct sim_store *store)

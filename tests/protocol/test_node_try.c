@@ -247,7 +247,7 @@ START_TEST(arc_store_without_append_is_counted)
 {
     static const struct script script[] = {{"A", {"cut:1000", "ok"}}};
     begin(RP_RELEASE_ARC, 3, script, 1);
-    struct sim_disk_faults faults = {.has_no_append = true};
+    struct sim_disk_faults faults = {.calls.has_no_append = true};
     sim_store_set_faults(bench.store, &faults);
     play(30 * RP_NS_PER_S);
     ck_assert_uint_eq(bench.call_count, 1);

@@ -286,8 +286,8 @@ START_TEST(kill_takes_what_the_faults_say)
         bool is_killed, is_power_lost;
         int64_t kept; /* -1: a part */
     } rows[] = {
-        {"SIGKILL", {.is_full = false}, true, false, BODY_BYTES},
-        {"power", {.is_full = false}, true, true, 0},
+        {"SIGKILL", {.calls.is_full = false}, true, false, BODY_BYTES},
+        {"power", {.calls.is_full = false}, true, true, 0},
         {"lose_unsynced", {.loses_unsynced = true}, true, false, 0},
         {"lose_unsynced, orderly", {.loses_unsynced = true}, false, false, BODY_BYTES},
         {"torn", {.torn = SIM_CHANCE_ALWAYS}, true, false, -1},
@@ -303,7 +303,7 @@ START_TEST(kill_takes_what_the_faults_say)
             rows[row].kept < 0 ? kept > 0 && kept < BODY_BYTES : kept == (uint64_t)rows[row].kept;
         ck_assert_msg(is_right, "%s: %llu bytes", rows[row].name, (unsigned long long)kept);
         bool is_spent = rows[row].is_killed || !rows[row].faults.loses_unsynced;
-        ck_assert_int_eq(sim_store_faults(world.store)->loses_unsynced, !is_spent);
+        ck_assert_int_eq(sim_store_faults(world.store).loses_unsynced, !is_spent);
         world_clear(&world);
     }
 }
@@ -314,7 +314,8 @@ START_TEST(appends_and_listings_fail_when_told)
 {
     struct world world;
     struct call call;
-    struct sim_disk_faults faults = {.has_no_append = true, .list_error = SIM_CHANCE_ALWAYS};
+    struct sim_disk_faults faults = {.calls.has_no_append = true,
+                                     .calls.list_error = SIM_CHANCE_ALWAYS};
     world_make(&world, 1 << 30);
     sim_store_set_faults(world.store, &faults);
     world.port->stage_open(world.port->state, begin(&call), rp_view_text("a"), rp_view_text("00"),
@@ -333,7 +334,7 @@ START_TEST(unstuck_disk_goes_on_at_once)
 {
     struct world world;
     struct call call;
-    struct sim_disk_faults faults = {.stuck_ns = 1000 * RP_NS_PER_S};
+    struct sim_disk_faults faults = {.calls.stuck_ns = 1000 * RP_NS_PER_S};
     world_make(&world, 1 << 30);
     sim_store_set_faults(world.store, &faults);
     world.port->stat(world.port->state, begin(&call), rp_view_text("x"));
@@ -341,7 +342,7 @@ START_TEST(unstuck_disk_goes_on_at_once)
         sim_event_queue_step(world.queue);
     }
     ck_assert_int_eq(call.done_count, 0);
-    faults.stuck_ns = 0;
+    faults.calls.stuck_ns = 0;
     sim_store_set_faults(world.store, &faults);
     run(&world);
     ck_assert_int_eq(call.done_count, 1);
@@ -372,7 +373,7 @@ START_TEST(short_writes_add_up_to_the_body)
 {
     struct world world;
     world_make(&world, 1 << 30);
-    struct sim_disk_faults faults = {.short_write = SIM_CHANCE_ALWAYS};
+    struct sim_disk_faults faults = {.calls.short_write = SIM_CHANCE_ALWAYS};
     sim_store_set_faults(world.store, &faults);
     rp_store_handle writer = stage(&world, "a", RP_STAGE_TRUNCATE);
     ck_assert_int_eq(write_body(&world, writer, BODY_BYTES), 0);

@@ -172,22 +172,22 @@ struct disk_row {
 };
 
 static const struct disk_row disks[] = {
-    {"full", {.is_full = true}},
-    {"nearly full", {.has_free_bytes = true, .free_bytes = 300000}},
-    {"slow", {.slow_ns = 50 * RP_NS_PER_MS}},
-    {"stuck", {.stuck_ns = 30 * RP_NS_PER_S}},
-    {"write errors", {.write_error = PERCENT(30)}},
-    {"sync errors", {.sync_error = PERCENT(50)}},
-    {"read errors", {.read_error = PERCENT(30)}},
-    {"stat errors", {.stat_error = PERCENT(30)}},
-    {"short writes", {.short_write = PERCENT(70)}},
+    {"full", {.calls.is_full = true}},
+    {"nearly full", {.calls.has_free_bytes = true, .calls.free_bytes = 300000}},
+    {"slow", {.calls.slow_ns = 50 * RP_NS_PER_MS}},
+    {"stuck", {.calls.stuck_ns = 30 * RP_NS_PER_S}},
+    {"write errors", {.calls.write_error = PERCENT(30)}},
+    {"sync errors", {.calls.sync_error = PERCENT(50)}},
+    {"read errors", {.calls.read_error = PERCENT(30)}},
+    {"stat errors", {.calls.stat_error = PERCENT(30)}},
+    {"short writes", {.calls.short_write = PERCENT(70)}},
     {"all at once",
-     {.write_error = PERCENT(5),
-      .sync_error = PERCENT(5),
-      .read_error = PERCENT(5),
-      .stat_error = PERCENT(5),
-      .short_write = PERCENT(30),
-      .slow_ns = RP_NS_PER_MS}},
+     {.calls.write_error = PERCENT(5),
+      .calls.sync_error = PERCENT(5),
+      .calls.read_error = PERCENT(5),
+      .calls.stat_error = PERCENT(5),
+      .calls.short_write = PERCENT(30),
+      .calls.slow_ns = RP_NS_PER_MS}},
 };
 
 /* A reader's disk that fails for a while costs time only. */
@@ -220,11 +220,12 @@ END_TEST
 START_TEST(power_loss_takes_only_what_was_not_synced)
 {
     for (uint64_t seed = 1; seed <= (is_whole ? 30u : 3u); seed += 1) {
-        struct disk_trouble trouble = {
-            .node = "reader-1",
-            .faults = {.loses_unsynced = true, .torn = PERCENT(50), .slow_ns = 5 * RP_NS_PER_MS},
-            .from_ns = 0,
-            .until_ns = 40 * RP_NS_PER_S};
+        struct disk_trouble trouble = {.node = "reader-1",
+                                       .faults = {.loses_unsynced = true,
+                                                  .torn = PERCENT(50),
+                                                  .calls.slow_ns = 5 * RP_NS_PER_MS},
+                                       .from_ns = 0,
+                                       .until_ns = 40 * RP_NS_PER_S};
         run_with("ingest", "restart=true power=true", seed, &trouble);
     }
 }
