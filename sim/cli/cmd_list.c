@@ -5,6 +5,7 @@
 #include "fault/catalog.h"
 #include "protocol/config.h"
 #include "protocol/release.h"
+#include "sim/cli/markdown.h"
 #include "sim/property.h"
 #include "sim/script.h"
 
@@ -24,13 +25,32 @@ static int list_scenario(const char *path)
     return status == 0 ? CLI_EXIT_PASS : CLI_EXIT_WRONG;
 }
 
+/* One page of all; its names are relative to one folder, so it takes no second path. */
+static int list_page(int count, char **words)
+{
+    struct cli_scenarios scenarios = {NULL, 0};
+    const char *root = count == 2 ? words[strcmp(words[0], "--markdown") == 0] : NULL;
+    if (count > 2) {
+        return cli_error("replisim list scenarios --markdown: one folder, please");
+    }
+    root = root == NULL ? cli_scenarios_folder() : root;
+    bool is_found = cli_scenarios_find(&scenarios, root);
+    int code = is_found ? cli_print_scenarios_page(&scenarios, root) : CLI_EXIT_WRONG;
+    cli_scenarios_clear(&scenarios);
+    return code;
+}
+
 /* A scenario that cannot be read is told, and the others are listed all the same. */
 static int list_scenarios(int count, char **paths)
 {
     struct cli_scenarios scenarios = {NULL, 0};
     int code = CLI_EXIT_PASS;
-    const char *folder = cli_scenarios_folder();
-    bool is_found = count > 0 || cli_scenarios_find(&scenarios, folder);
+    for (int i = 0; i < count; i++) {
+        if (strcmp(paths[i], "--markdown") == 0) {
+            return list_page(count, paths);
+        }
+    }
+    bool is_found = count > 0 || cli_scenarios_find(&scenarios, cli_scenarios_folder());
     for (int i = 0; i < count && is_found; i++) {
         is_found = cli_scenarios_find(&scenarios, paths[i]);
     }

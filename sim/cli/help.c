@@ -30,10 +30,13 @@ const char cli_help_run[] =
 
 const char cli_help_list[] =
     "usage: replisim list [scenarios [PATH...] | faults | properties | config | releases]\n"
+    "       replisim list scenarios --markdown [FOLDER]\n"
     "\n"
     "What there is, one line each. Without a word: everything. PATH is a scenario file or a "
     "folder\n"
-    "searched for *.lua; files whose names begin with \"_\" are helpers and left out.\n";
+    "searched for *.lua; files whose names begin with \"_\" are helpers and left out.\n"
+    "With --markdown: the index of a folder as a page, a table a theme, with what older releases\n"
+    "break there.\n";
 
 const char cli_help_describe[] =
     "usage: replisim describe NAME\n"
