@@ -292,6 +292,36 @@ void sim_pod_clock(struct sim_pod *pod, const int64_t *skew_ns, const int64_t *d
     }
 }
 
+static int64_t true_wall(const struct sim_world *world)
+{
+    return SIM_WALL_AT_ZERO_S * (int64_t)RP_NS_PER_S + (int64_t)sim_event_queue_now(world->queue) -
+           (int64_t)world->zero_ns;
+}
+
+static void set_wall(struct sim_pod *pod, int64_t wall_unix_ns)
+{
+    static const int64_t NONE = 0;
+    sim_pod_clock(pod, &NONE, &NONE, NULL);
+    sim_clock_jump(pod->clock, wall_unix_ns - sim_clock_wall(pod->clock));
+}
+
+void sim_pod_clock_right(struct sim_pod *pod)
+{
+    set_wall(pod, true_wall(pod->world));
+}
+
+/* Clocks agree when faults are over, and none is set back for it: a node would refuse, for as long as
+ * that takes to pass, every stamp that it may have accepted and forgotten. */
+static int64_t furthest_wall(const struct sim_world *world)
+{
+    int64_t furthest_ns = true_wall(world);
+    for (size_t index = 0; index < world->pod_count; index += 1) {
+        int64_t wall_ns = sim_clock_wall(world->pods[index]->clock);
+        furthest_ns = wall_ns > furthest_ns ? wall_ns : furthest_ns;
+    }
+    return furthest_ns;
+}
+
 static void hostile_over(void *context, uint64_t argument)
 {
     struct sim_pod *pod = context;
@@ -363,10 +393,9 @@ void sim_pod_set_disk(struct sim_pod *pod, const struct sim_disk_faults *faults)
 void sim_pod_heal(struct sim_pod *pod)
 {
     static const struct sim_disk_faults HEALTHY;
-    static const int64_t NONE = 0;
     sim_store_set_faults(pod->store, &HEALTHY);
     sim_pod_set_hostile(pod, NULL, 0);
-    sim_pod_clock(pod, &NONE, &NONE, NULL);
+    set_wall(pod, furthest_wall(pod->world));
     pod->stop_at_event = 0;
     if (pod->is_frozen) {
         sim_pod_thaw(pod);

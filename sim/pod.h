@@ -89,6 +89,8 @@ void sim_pod_set_disk(struct sim_pod *pod, const struct sim_disk_faults *faults)
 /* How far the node's wall clock is off; drift bends its monotonic clock as well. */
 void sim_pod_clock(struct sim_pod *pod, const int64_t *skew_ns, const int64_t *drift_ppm,
                    const int64_t *jump_ns);
+/* Sets it right: no skew, no drift, and true time on the wall, whatever was before. */
+void sim_pod_clock_right(struct sim_pod *pod);
 
 /* Truth about its disk, verified by content. */
 bool sim_pod_has(struct sim_pod *pod, struct rp_view path);

@@ -441,6 +441,9 @@ static int node_clock(lua_State *lua)
             return luaL_error(lua, "n:clock: drift_ppm is a whole number, at most 100000");
         }
     }
+    if (!has_skew && !has_jump && !has_drift) {
+        sim_pod_clock_right(pod);
+    }
     sim_pod_clock(pod, has_skew ? &skew_ns : NULL, has_drift ? &drift_ppm : NULL,
                   has_jump ? &jump_ns : NULL);
     return 0;

@@ -335,6 +335,15 @@ static void look_at_frozen(void *context, uint64_t argument)
     story->was_ready_when_frozen = rp_node_is_ready(sim_pod_node(story->pod));
 }
 
+/* invariants.md, weak heal: clocks that a story leaves wrong are a fault that ends with it, and ending
+ * it sets none back, for that would have nodes refuse their peers for minutes (decision 13). */
+START_TEST(clocks_left_wrong_agree_in_the_closing)
+{
+    run("clocks_left", "ahead=20m", 1);
+    run("clocks_left", "ahead=2d behind=-299s", 2);
+}
+END_TEST
+
 static void begin_frozen(void *context)
 {
     struct frozen_story *story = context;
@@ -382,6 +391,7 @@ int main(int argument_count, char **arguments)
     tcase_add_loop_test(tcase, path_ends_in_one_state_everywhere, 0, ROWS(paths));
     tcase_add_loop_test(tcase, edge_of_the_settings_converges, 0, ROWS(settings));
     tcase_add_loop_test(tcase, rotation_under_load_loses_nothing, 0, ROWS(rotations));
+    tcase_add_test(tcase, clocks_left_wrong_agree_in_the_closing);
     tcase_add_test(tcase, frozen_process_stops_after_it_thaws);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
