@@ -8,7 +8,7 @@ return {
   params = {},
   cluster = { writers = 1, readers = 1 },
   closing = "short",
-  breaks = { phase3 = "scenario-check", phase2 = "scenario-check" },
+  breaks = { phase3 = "mac-binds-all", phase2 = "mac-binds-all" },
 
   run = function(c)
     local writer, reader = c:node("writer-1"), c:node("reader-1")
