@@ -50,7 +50,8 @@ void check_access_called(struct check_pod *pod, enum sim_store_call call, struct
     if (call == SIM_STORE_CALL_SECOND_WRITER) {
         check_violate(pod, SIM_PROP_STAGING_DISCIPLINE, "stage-open/second",
                       "a second writer of the staging object of %.*s", CHECK_TEXT(path));
-    } else if (!is_known(pod, without_part(path)) && !is_temporary(pod, path)) {
+    } else if (!is_known(pod, path) && !is_known(pod, without_part(path)) &&
+               !is_temporary(pod, path)) {
         check_violate(pod, SIM_PROP_PATH_CONFINED, "store-call",
                       "the store is asked for %.*s, which was never registered", CHECK_TEXT(path));
     }

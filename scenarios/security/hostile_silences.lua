@@ -17,7 +17,8 @@ return {
     for _, kind in ipairs{ "never-ack", "stall", "slow-drip" } do
       local saw = hostile.ask(c, kind)
       c:check(saw.took_s > c.params.timeout_s, kind .. ": the honest peer was asked before the time-out")
-      c:check(saw.took_s < c.params.timeout_s + 2, kind .. ": it took " .. saw.took_s .. " s")
+      -- An attempt that begins before any other peer has answered is over with this one, and so is the next.
+      c:check(saw.took_s < 2 * c.params.timeout_s + 2, kind .. ": it took " .. saw.took_s .. " s")
       c:check(saw.checksum_mismatch == 0, kind .. ": silence has no hash")
     end
     for _, kind in ipairs{ "close-early", "reset" } do
