@@ -292,10 +292,10 @@ void sim_pod_clock(struct sim_pod *pod, const int64_t *skew_ns, const int64_t *d
     }
 }
 
-static int64_t true_wall(const struct sim_world *world)
+static int64_t true_wall(const struct sim_run *run)
 {
-    return SIM_WALL_AT_ZERO_S * (int64_t)RP_NS_PER_S + (int64_t)sim_event_queue_now(world->queue) -
-           (int64_t)world->zero_ns;
+    return SIM_WALL_AT_ZERO_S * (int64_t)RP_NS_PER_S + (int64_t)sim_event_queue_now(run->queue) -
+           (int64_t)run->zero_ns;
 }
 
 static void set_wall(struct sim_pod *pod, int64_t wall_unix_ns)
@@ -307,16 +307,16 @@ static void set_wall(struct sim_pod *pod, int64_t wall_unix_ns)
 
 void sim_pod_clock_right(struct sim_pod *pod)
 {
-    set_wall(pod, true_wall(pod->world));
+    set_wall(pod, true_wall(pod->world->run));
 }
 
 /* Clocks agree when faults are over, and none is set back for it: a node would refuse, for as long as
  * that takes to pass, every stamp that it may have accepted and forgotten. */
-static int64_t furthest_wall(const struct sim_world *world)
+static int64_t furthest_wall(const struct sim_run *run)
 {
-    int64_t furthest_ns = true_wall(world);
-    for (size_t index = 0; index < world->pod_count; index += 1) {
-        int64_t wall_ns = sim_clock_wall(world->pods[index]->clock);
+    int64_t furthest_ns = true_wall(run);
+    for (size_t index = 0; index < run->pod_count; index += 1) {
+        int64_t wall_ns = sim_clock_wall(run->pods[index]->clock);
         furthest_ns = wall_ns > furthest_ns ? wall_ns : furthest_ns;
     }
     return furthest_ns;
@@ -395,7 +395,7 @@ void sim_pod_heal(struct sim_pod *pod)
     static const struct sim_disk_faults HEALTHY;
     sim_store_set_faults(pod->store, &HEALTHY);
     sim_pod_set_hostile(pod, NULL, 0);
-    set_wall(pod, furthest_wall(pod->world));
+    set_wall(pod, furthest_wall(pod->world->run));
     pod->stop_at_event = 0;
     if (pod->is_frozen) {
         sim_pod_thaw(pod);
