@@ -459,6 +459,11 @@ const struct rp_manifest *rp_node_manifest(const struct rp_node *node)
     return node->manifest;
 }
 
+size_t rp_node_nonce_count(const struct rp_node *node)
+{
+    return node->nonces == NULL ? 0 : rp_nonce_cache_count(node->nonces);
+}
+
 size_t rp_node_connection_count(const struct rp_node *node)
 {
     return node->link_count;

@@ -170,6 +170,8 @@ const struct rp_manifest *rp_node_manifest(const struct rp_node *node);
 size_t rp_node_connection_count(const struct rp_node *node);
 /* One-shot requests of its own that are under way (joins, heartbeats, leaves), each with a time-out. */
 size_t rp_node_exchange_count(const struct rp_node *node);
+/* Nonces that it remembers. */
+size_t rp_node_nonce_count(const struct rp_node *node);
 /* Does its registry hold this node healthy? False: it does not know it either. */
 bool rp_node_holds_healthy(const struct rp_node *node, struct rp_view peer_id);
 /* How long, by its own clock, the oldest inbound connection has been without its first frame. */

@@ -127,6 +127,7 @@ static void life_clear(struct check_pod *pod)
     check_pull_clear(pod);
     check_wait_clear(pod);
     check_entry_clear(pod);
+    check_message_clear(pod);
 }
 
 static void pod_free(struct check_pod *pod)
@@ -183,6 +184,7 @@ static void life_init(struct check_pod *pod)
     rp_table_init(&pod->life.paths, pod->checks->alloc);
     rp_table_init(&pod->life.serves, pod->checks->alloc);
     rp_table_init(&pod->life.unsettled, pod->checks->alloc);
+    rp_table_init(&pod->life.conns, pod->checks->alloc);
 }
 
 struct check_pod *check_pod_of(struct sim_checks *checks, struct sim_pod *pod)
@@ -243,10 +245,12 @@ void sim_checks_observe(struct sim_checks *checks, struct sim_pod *pod,
 {
     /* In this order: that of the end knows of stops, that of the pulls ends what others look at. */
     static void (*const OBSERVERS[])(struct check_pod * pod, const struct rp_observation *seen) = {
-        check_end_observe,   check_manifest_observe,  check_entry_observe,  check_walk_observe,
-        check_store_observe, check_stop_observe,      check_wait_observe,   check_transfer_observe,
-        check_crash_observe, check_pull_observe,      check_queue_observe,  check_wire_observe,
-        check_auth_observe,  check_reconcile_observe, check_access_observe,
+        check_end_observe,     check_manifest_observe, check_entry_observe,
+        check_walk_observe,    check_store_observe,    check_stop_observe,
+        check_hostile_observe, check_wait_observe,     check_transfer_observe,
+        check_crash_observe,   check_pull_observe,     check_queue_observe,
+        check_wire_observe,    check_auth_observe,     check_reconcile_observe,
+        check_access_observe,  check_message_observe,  check_budget_observe,
     };
     struct check_pod *watch = check_pod_of(checks, pod);
     for (size_t row = 0; row < sizeof OBSERVERS / sizeof OBSERVERS[0]; row += 1) {
@@ -282,7 +286,60 @@ void sim_checks_query(struct sim_checks *checks, struct sim_pod *pod)
 void sim_checks_called(struct sim_checks *checks, struct sim_pod *pod, enum sim_store_call call,
                        struct rp_view path)
 {
-    check_access_called(check_pod_of(checks, pod), call, path);
+    struct check_pod *watch = check_pod_of(checks, pod);
+    check_message_called(watch, call);
+    check_access_called(watch, call, path);
+}
+
+/* ---- What passes its ports ---------------------------------------------------------------------- */
+
+void sim_checks_conn_opened(struct sim_checks *checks, struct sim_pod *pod, uint64_t conn,
+                            bool is_inbound)
+{
+    check_message_opened(check_pod_of(checks, pod), conn, is_inbound);
+}
+
+void sim_checks_call_begins(struct sim_checks *checks, struct sim_pod *pod, uint64_t conn,
+                            struct rp_view bytes)
+{
+    check_message_begins(check_pod_of(checks, pod), conn, bytes);
+}
+
+void sim_checks_call_ends(struct sim_checks *checks, struct sim_pod *pod)
+{
+    check_message_ends(check_pod_of(checks, pod));
+}
+
+void sim_checks_conn_sent(struct sim_checks *checks, struct sim_pod *pod, uint64_t conn,
+                          struct rp_view bytes)
+{
+    check_message_sent(check_pod_of(checks, pod), conn, bytes);
+}
+
+void sim_checks_conn_closed(struct sim_checks *checks, struct sim_pod *pod, uint64_t conn,
+                            bool is_by_node)
+{
+    check_message_closed(check_pod_of(checks, pod), conn, is_by_node);
+}
+
+void sim_checks_effect(struct sim_checks *checks, struct sim_pod *pod, enum sim_effect effect)
+{
+    check_message_effect(check_pod_of(checks, pod), effect);
+}
+
+void sim_checks_allocated(struct sim_checks *checks, struct sim_pod *pod, size_t size_bytes)
+{
+    check_budget_allocated(check_pod_of(checks, pod), size_bytes);
+}
+
+void sim_checks_step(struct sim_checks *checks, struct sim_pod *pod)
+{
+    check_budget_step(check_pod_of(checks, pod));
+}
+
+void sim_checks_hostile(struct sim_checks *checks)
+{
+    checks->has_hostile = true;
 }
 
 void sim_checks_damaged(struct sim_checks *checks, struct sim_pod *pod, struct rp_view path)

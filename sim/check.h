@@ -12,6 +12,9 @@
 
 struct sim_checks;
 
+/* What a node asks of the world beyond its disk that others can see. */
+enum sim_effect { SIM_EFFECT_PROPOSAL, SIM_EFFECT_MEMBERSHIP };
+
 /* Where in the run a check at rest is made. */
 enum sim_rest {
     SIM_REST_WEAK,  /* after weak heal: faults off, nobody restarted */
@@ -52,6 +55,25 @@ void sim_checks_consensus(struct sim_checks *checks, struct sim_pod *pod,
                           const struct sim_check_consensus *seen);
 /* Somebody on the path has its bytes now: it may be taken once, with or without their doing. */
 void sim_checks_consensus_recorded(struct sim_checks *checks, const uint64_t identity[3]);
+/* From sim/port_watch.h. A connection of the node exists from now on; is_inbound: it was accepted. */
+void sim_checks_conn_opened(struct sim_checks *checks, struct sim_pod *pod, uint64_t conn,
+                            bool is_inbound);
+/* The node is given bytes of it; until call_ends it works on them. */
+void sim_checks_call_begins(struct sim_checks *checks, struct sim_pod *pod, uint64_t conn,
+                            struct rp_view bytes);
+void sim_checks_call_ends(struct sim_checks *checks, struct sim_pod *pod);
+void sim_checks_conn_sent(struct sim_checks *checks, struct sim_pod *pod, uint64_t conn,
+                          struct rp_view bytes);
+/* by_node: the node closed or aborted it; else it is dead. */
+void sim_checks_conn_closed(struct sim_checks *checks, struct sim_pod *pod, uint64_t conn,
+                            bool is_by_node);
+void sim_checks_effect(struct sim_checks *checks, struct sim_pod *pod, enum sim_effect effect);
+/* The node asks for so much memory while it takes in bytes from outside. */
+void sim_checks_allocated(struct sim_checks *checks, struct sim_pod *pod, size_t size_bytes);
+/* Something is about to call into the node. */
+void sim_checks_step(struct sim_checks *checks, struct sim_pod *pod);
+/* A member has turned hostile, for the first time in this run or again. */
+void sim_checks_hostile(struct sim_checks *checks);
 /* Damaged behind the node's back: exempt until the node next judges it. */
 void sim_checks_damaged(struct sim_checks *checks, struct sim_pod *pod, struct rp_view path);
 void sim_checks_life_begins(struct sim_checks *checks, struct sim_pod *pod);

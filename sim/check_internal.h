@@ -13,6 +13,9 @@
  *   check_walk.c      the walk
  *   check_access.c    what the node asks of its disk
  *   check_auth.c      what only accepted requests may cause
+ *   check_message.c   what messages cause before they are known to be a member's
+ *   check_hostile.c   what hostile members cost
+ *   check_budget.c    memory and steps
  *   check_reconcile.c what anti-entropy deletes
  *   check_manifest.c  applied log, leaders, registration, readiness
  *   check_consensus.c what the consensus library is given
@@ -56,11 +59,12 @@ struct check_pull {
     uint64_t size_bytes, offset_bytes, end_bytes;
     bool has_ack, is_ack_ok, has_tried;
     uint64_t ack_bytes;
-    uint32_t ack_code;     /* enum rp_ack_code */
-    bool is_published;     /* check_crash.c: the rename was reported as done */
-    uint64_t peer_changes; /* of the registry, before this attempt */
-    bool has_mismatch;     /* in this attempt */
-    bool is_verified;      /* its last try ended well */
+    uint32_t ack_code;                  /* enum rp_ack_code */
+    bool is_published;                  /* check_crash.c: the rename was reported as done */
+    uint64_t peer_changes;              /* of the registry, before this attempt */
+    bool has_mismatch;                  /* in this attempt */
+    bool is_verified;                   /* its last try ended well */
+    bool is_at_hostile, was_at_hostile; /* check_hostile.c: its try under way; any try of it */
 };
 
 /* A path that an announcement was accepted for, while anything of it is open. */
@@ -106,6 +110,26 @@ struct check_waits {
         rp_time_ns began_ns;
     } proposals[CHECK_PROPOSAL_RING];
 };
+
+/* A connection of the node, as its ports see it. Times are true ones. */
+struct check_conn {
+    uint64_t number;
+    uint64_t received_bytes, limit_bytes; /* check_hostile.c: 0: no limit */
+    rp_time_ns opened_ns, active_ns;
+    bool is_inbound, has_accepted;
+    uint8_t head_count, head[5]; /* of its first frame */
+};
+
+/* Bytes of a connection that the node works on right now: check_message.c. */
+struct check_call {
+    bool is_open, is_inbound;
+    bool is_trusted; /* no authentication is called for, or a request of the connection had one */
+    bool is_accepted, is_refused, is_closed;
+    uint32_t kind, request_count; /* of what was judged in it */
+    uint64_t conn, work;          /* work: a hash of what it did, in order */
+    size_t nonce_count;           /* when it began */
+};
+#define CHECK_REQUEST_KINDS 5u
 
 /* A path whose last callback did not agree with the manifest: a later one of the same command must. */
 struct check_unsettled {
@@ -155,6 +179,22 @@ struct check_life {
     struct rp_table serves; /* -> owned check_serve */
     struct check_waits waits;
     struct check_run run; /* check_reconcile.c */
+    /* check_message.c */
+    struct rp_table conns; /* -> owned check_conn */
+    struct check_call call;
+    struct {
+        bool is_known;
+        uint64_t work;
+    } refusals[CHECK_REQUEST_KINDS];
+    /* check_hostile.c: the try whose connection is about to be opened */
+    bool is_dialing_hostile;
+    uint64_t dialing_limit_bytes;
+    /* check_budget.c */
+    uint64_t received_bytes;
+    rp_time_ns step_window_ns;
+    uint64_t step_count, step_driven_count;
+    uint64_t walk_offered, walk_registered;
+    rp_time_ns walk_began_ns;
     /* check_end.c */
     bool is_stop_asked, is_stopping, is_stopped;
     rp_time_ns stop_asked_ns;
@@ -215,6 +255,7 @@ struct check_tuples {
 };
 
 struct sim_checks {
+    bool has_hostile;             /* some member is hostile, or was */
     struct sim_world *world;      /* borrowed */
     struct sim_reach *reach;      /* the world's */
     const struct rp_alloc *alloc; /* borrowed */
@@ -349,6 +390,32 @@ void check_access_called(struct check_pod *pod, enum sim_store_call call, struct
 
 void check_auth_observe(struct check_pod *pod, const struct rp_observation *seen);
 void check_auth_rest(struct check_pod *pod);
+
+/* ---- check_message.c ------------------------------------------------------------------------------ */
+
+void check_message_observe(struct check_pod *pod, const struct rp_observation *seen);
+void check_message_opened(struct check_pod *pod, uint64_t conn, bool is_inbound);
+void check_message_begins(struct check_pod *pod, uint64_t conn, struct rp_view bytes);
+void check_message_ends(struct check_pod *pod);
+void check_message_sent(struct check_pod *pod, uint64_t conn, struct rp_view bytes);
+void check_message_closed(struct check_pod *pod, uint64_t conn, bool is_by_node);
+void check_message_effect(struct check_pod *pod, enum sim_effect effect);
+void check_message_called(struct check_pod *pod, enum sim_store_call call);
+void check_message_clear(struct check_pod *pod);
+
+/* ---- check_hostile.c ------------------------------------------------------------------------------ */
+
+void check_hostile_observe(struct check_pod *pod, const struct rp_observation *seen);
+void check_hostile_opened(struct check_pod *pod, struct check_conn *conn);
+void check_hostile_received(struct check_pod *pod, const struct check_conn *conn);
+/* Other bytes than those of its version appeared under a final name. */
+void check_hostile_forged(struct check_pod *pod, struct rp_view path);
+
+/* ---- check_budget.c ------------------------------------------------------------------------------- */
+
+void check_budget_observe(struct check_pod *pod, const struct rp_observation *seen);
+void check_budget_allocated(struct check_pod *pod, size_t size_bytes);
+void check_budget_step(struct check_pod *pod);
 
 /* ---- check_wire.c ----------------------------------------------------------------------------- */
 

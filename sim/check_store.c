@@ -160,6 +160,7 @@ static void check_bytes(struct check_pod *pod, struct rp_view path,
     if (!sim_content_is(content, version->key, version->length_bytes)) {
         check_violate(pod, SIM_PROP_INTACT_BYTES, "visible",
                       "%.*s appears with other bytes than those of its version", CHECK_TEXT(path));
+        check_hostile_forged(pod, path);
     }
 }
 

@@ -350,6 +350,7 @@ void sim_pod_set_hostile(struct sim_pod *pod, const struct fault_hostile_spec *s
     pod->hostile_event = 0;
     pod->is_hostile = spec != NULL;
     pod->was_hostile = true;
+    sim_checks_hostile(pod->world->checks);
     pod->hostile_spec = spec == NULL ? HONEST : *spec;
     note_hostile(pod, duration_ns);
     if (pod->hostile != NULL) {

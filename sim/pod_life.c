@@ -28,6 +28,7 @@ static bool gate_enter(void *context)
         return false;
     }
     pod->event_count += 1;
+    sim_checks_step(pod->world->checks, pod);
     return true;
 }
 
@@ -206,7 +207,11 @@ static int make_ports(struct sim_pod *pod)
         return error;
     }
     sim_endpoint_datagrams(pod->endpoint, pod, sim_pod_receive_message);
-    return world->spec.cluster.consensus == SIM_CONSENSUS_RAFT ? make_raft(pod) : make_ideal(pod);
+    error = world->spec.cluster.consensus == SIM_CONSENSUS_RAFT ? make_raft(pod) : make_ideal(pod);
+    if (error != 0) {
+        return error;
+    }
+    return sim_port_watch_new(world->checks, pod, &world->run->memory, &pod->ports, &pod->watch);
 }
 
 /* ---- The end of a life ------------------------------------------------------------------------------ */
@@ -280,6 +285,8 @@ static void end_life(struct sim_pod *pod, bool is_kill, bool is_host)
         rp_node_free(node);
         pod->node = NULL;
     }
+    sim_port_watch_free(pod->watch);
+    pod->watch = NULL;
     fault_hostile_free(pod->hostile);
     pod->hostile = NULL;
     free_consensus(pod, is_kill, is_host);
@@ -327,8 +334,9 @@ static int make_node(struct sim_pod *pod, char note[160])
         return error;
     }
     const struct rp_consensus_events *events = rp_node_consensus_events(pod->node);
-    sim_endpoint_events(pod->endpoint,
-                        fault_hostile_events(pod->hostile, rp_node_net_events(pod->node)));
+    const struct rp_net_events *heard =
+        sim_port_watch_events(pod->watch, rp_node_net_events(pod->node));
+    sim_endpoint_events(pod->endpoint, fault_hostile_events(pod->hostile, heard));
     if (pod->raft != NULL) {
         sim_consensus_raft_bind(pod->raft, events);
     } else {

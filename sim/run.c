@@ -102,6 +102,7 @@ int sim_run_new(const struct sim_world_spec *spec, rp_time_ns zero_ns, struct si
         return RP_ERR_NOMEM;
     }
     run->alloc = *alloc;
+    sim_alloc_watch_init(&run->memory, alloc);
     run->seed = spec->seed;
     run->zero_ns = zero_ns;
     run->limit_ns = spec->limit_ns;

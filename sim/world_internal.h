@@ -8,6 +8,7 @@
 #include "protocol/node.h"
 #include "protocol/panic.h"
 #include "protocol/table.h"
+#include "sim/alloc.h"
 #include "sim/body.h"
 #include "protocol/fetch_client.h"
 #include "sim/check.h"
@@ -17,6 +18,7 @@
 #include "sim/dns.h"
 #include "sim/net.h"
 #include "sim/pod.h"
+#include "sim/port_watch.h"
 #include "sim/result.h"
 #include "sim/store.h"
 #include "sim/truth.h"
@@ -69,6 +71,7 @@ struct sim_pod {
     struct rp_observer observer;
     struct sim_endpoint *endpoint;
     struct fault_hostile *hostile; /* between endpoint and node */
+    struct sim_port_watch *watch;  /* next to the node */
     struct sim_consensus_raft *raft;
     struct sim_consensus_ideal *ideal;
     struct rp_node *node;
@@ -102,6 +105,7 @@ struct sim_lease {
 /* What the clusters of a run share: time, network, disks, names, addresses and the result. */
 struct sim_run {
     struct rp_alloc alloc;
+    struct sim_alloc_watch memory; /* of nodes */
     uint64_t seed;
     struct sim_event_queue *queue;
     struct sim_trace *trace;

@@ -11,6 +11,18 @@ struct bad_story {
     void (*run)(struct sim_world *world);
 };
 
+/* One that breaks two properties at once. */
+struct bad_double {
+    const char *name;
+    enum sim_property property, other;
+    void (*run)(struct sim_world *world);
+};
+
+/* bad_message.c: messages, hostile members, memory, steps. */
+extern const struct bad_story bad_of_messages[];
+extern const size_t bad_of_messages_count;
+extern const struct bad_double bad_by_hostile[];
+extern const size_t bad_by_hostile_count;
 /* bad_work.c: deletions, cancellations, limits of waits. */
 extern const struct bad_story bad_of_work[];
 extern const size_t bad_of_work_count;

@@ -209,6 +209,7 @@ static void resumed_from_nothing(struct sim_world *world)
 
 static void started_without_a_secret(struct sim_world *world)
 {
+    world->pods[READER].config.shared_secret = NULL;
     fake_see_value(world, READER, RP_SEE_STARTED, 0, 0);
 }
 

@@ -101,8 +101,12 @@ bool sim_pod_is_up(const struct sim_pod *pod)
 
 bool sim_pod_is_hostile(const struct sim_pod *pod)
 {
-    (void)pod;
-    return false;
+    return pod->is_hostile;
+}
+
+bool sim_pod_was_hostile(const struct sim_pod *pod)
+{
+    return pod->is_hostile;
 }
 
 uint64_t sim_pod_life(const struct sim_pod *pod)
@@ -186,6 +190,11 @@ size_t rp_node_exchange_count(const struct rp_node *node)
 size_t rp_node_connection_count(const struct rp_node *node)
 {
     return node->inspection.connection_count;
+}
+
+size_t rp_node_nonce_count(const struct rp_node *node)
+{
+    return node->inspection.nonce_count;
 }
 
 void rp_node_inspect(struct rp_node *node, struct rp_node_inspection *inspection_out)
@@ -357,6 +366,8 @@ static void pod_make(struct sim_world *world, int number)
     pod->role = ROLES[number];
     pod->release = RP_RELEASE_CURRENT;
     pod->wall_s = FAKE_WALL_S;
+    memcpy(pod->secret, "secret", sizeof "secret");
+    pod->config.shared_secret = pod->secret;
     pod->config.is_replication_enabled = true;
     pod->config.is_replication_catchup_enabled = true;
     pod->config.replication_retry_max_attempts = 3;

@@ -38,6 +38,8 @@ struct sim_pod {
     enum rp_release release;
     enum sim_pod_state state;
     rp_time_ns life_began_ns, frozen_ns;
+    bool is_hostile;
+    char secret[8];
     int64_t wall_s;
     struct sim_store *store;
     struct rp_node node;

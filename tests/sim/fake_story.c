@@ -1,5 +1,7 @@
 #include "tests/sim/fake_story.h"
 
+#include <stdlib.h>
+
 void story_announce(struct sim_world *world, int pod, const struct fake_file *file)
 {
     fake_see_file(world, pod, RP_SEE_ANNOUNCED, file, RP_ANNOUNCE_QUEUED, RP_ANNOUNCE_APPLIED);
@@ -117,6 +119,53 @@ void story_serve(struct sim_world *world, int pod, const struct fake_file *file,
 {
     fake_see_request(world, pod, "fetch", (char)('A' + number), FAKE_WALL_S);
     fake_see_file(world, pod, RP_SEE_SERVE_BEGIN, file, 0, number);
+}
+
+void story_message(struct sim_world *world, int number, uint64_t conn, uint8_t type)
+{
+    const uint8_t head[6] = {0, 0, 0, 3, type, '{'};
+    struct sim_pod *pod = &world->pods[number];
+    sim_checks_conn_opened(world->checks, pod, conn, true);
+    sim_checks_call_begins(world->checks, pod, conn, rp_view_make(head, sizeof head));
+}
+
+void story_refused(struct sim_world *world, int pod, const char *kind, uint64_t why)
+{
+    struct rp_observation seen = {
+        .kind = RP_SEE_REQUEST_REFUSED, .code = rp_view_text(kind), .value = why};
+    fake_see(world, pod, &seen);
+}
+
+void story_refusal(struct sim_world *world, int number, const char *kind, uint64_t why,
+                   const char *answer)
+{
+    struct sim_pod *pod = &world->pods[number];
+    story_message(world, number, 1, 0x20);
+    story_refused(world, number, kind, why);
+    if (answer[0] != '\0') {
+        sim_checks_conn_sent(world->checks, pod, 1, rp_view_text(answer));
+    }
+    sim_checks_conn_closed(world->checks, pod, 1, true);
+    sim_checks_call_ends(world->checks, pod);
+}
+
+void story_dial(struct sim_world *world, int pod, const struct fake_file *file, uint64_t conn)
+{
+    story_announce(world, pod, file);
+    story_pull_begin(world, pod, file);
+    story_attempt(world, pod, file, 1);
+    fake_see_peer(world, pod, RP_SEE_DIAL, file, "writer-1", 1);
+    sim_checks_conn_opened(world->checks, &world->pods[pod], conn, false);
+}
+
+void story_receive(struct sim_world *world, int pod, uint64_t conn, size_t length_bytes)
+{
+    uint8_t *bytes = calloc(length_bytes, 1);
+    ck_assert_ptr_nonnull(bytes);
+    sim_checks_call_begins(world->checks, &world->pods[pod], conn,
+                           rp_view_make(bytes, length_bytes));
+    sim_checks_call_ends(world->checks, &world->pods[pod]);
+    free(bytes);
 }
 
 void story_rest(struct sim_world *world)

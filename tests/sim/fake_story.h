@@ -30,6 +30,18 @@ void story_become_ready(struct sim_world *world, int pod);
 void story_all_ready(struct sim_world *world);
 /* A fetch request of reader-2 is accepted, and its ok ack goes out on this connection. */
 void story_serve(struct sim_world *world, int pod, const struct fake_file *file, uint64_t number);
+/* Bytes of a first frame of that type come in on a connection that is new to the pod; the call goes
+ * on. */
+void story_message(struct sim_world *world, int pod, uint64_t conn, uint8_t type);
+/* The message of that kind is refused within it. */
+void story_refused(struct sim_world *world, int pod, const char *kind, uint64_t why);
+/* From its coming to the close, with that answer ("": none). */
+void story_refusal(struct sim_world *world, int pod, const char *kind, uint64_t why,
+                   const char *answer);
+/* A pull of the file that has dialled writer-1 by that connection. */
+void story_dial(struct sim_world *world, int pod, const struct fake_file *file, uint64_t conn);
+/* So many bytes come in on it. */
+void story_receive(struct sim_world *world, int pod, uint64_t conn, size_t length_bytes);
 /* Checks at rest, quiescence reached. */
 void story_rest(struct sim_world *world);
 /* An orderly stop that takes so long. */

@@ -398,6 +398,86 @@ static void consensus_messages_of_members(struct sim_world *world)
     close_down(world);
 }
 
+/* What a member asks for may have effects, in its call and in later ones of its connection. */
+static void effects_of_a_member(struct sim_world *world)
+{
+    struct sim_pod *pod = &world->pods[WRITER];
+    story_message(world, WRITER, 1, 0x30);
+    fake_see_request(world, WRITER, "forward", 'f', FAKE_WALL_S);
+    sim_checks_effect(world->checks, pod, SIM_EFFECT_PROPOSAL);
+    sim_checks_call_ends(world->checks, pod);
+    sim_checks_call_begins(world->checks, pod, 1, rp_view_text("more"));
+    sim_checks_effect(world->checks, pod, SIM_EFFECT_PROPOSAL);
+    sim_checks_call_ends(world->checks, pod);
+    sim_checks_effect(world->checks, pod, SIM_EFFECT_MEMBERSHIP); /* of nobody's message */
+    sim_checks_conn_closed(world->checks, pod, 1, false);
+    story_message(world, WRITER, 1, 0x01); /* the handle is used again */
+    sim_checks_call_ends(world->checks, pod);
+    close_down(world);
+}
+
+/* Alike within a kind; kinds differ, and so do refusals of members' requests. */
+static void refused_alike(struct sim_world *world)
+{
+    struct sim_pod *pod = &world->pods[READER];
+    for (uint64_t why = 2; why <= 5; why += 1) {
+        story_refusal(world, READER, "fetch", why, "authentication failed");
+    }
+    story_refusal(world, READER, "join", 0, "invalid shared secret");
+    story_refusal(world, READER, "join", 0, "invalid shared secret");
+    story_refusal(world, READER, "heartbeat", 0, "");
+    story_message(world, READER, 1, 0x20);
+    fake_see_request(world, READER, "fetch", 'f', FAKE_WALL_S);
+    world->pods[READER].node.inspection.nonce_count = 1;
+    story_refused(world, READER, "fetch", 9);
+    sim_checks_conn_sent(world->checks, pod, 1, rp_view_text("not in the manifest"));
+    sim_checks_call_ends(world->checks, pod);
+}
+
+/* The whole file, an ack as long as a frame may be, and the fetch time-out to its end. */
+static void hostile_to_the_limit(struct sim_world *world)
+{
+    const struct fake_file *file = story_flushed(world, "db/cpu/a");
+    world->pods[WRITER].is_hostile = true;
+    sim_checks_hostile(world->checks);
+    story_dial(world, READER, file, 7);
+    story_receive(world, READER, 7, FAKE_LENGTH_BYTES + (1 << 20) + 4);
+    fake_pass(world, 60 * RP_NS_PER_S);
+    story_fetch_end(world, READER, file, RP_FETCH_FAILED, 0);
+}
+
+/* A frame at its limit, and tables that grow with what has come in. */
+static void memory_for_what_came(struct sim_world *world)
+{
+    struct sim_pod *pod = &world->pods[READER];
+    story_message(world, READER, 1, 0x20);
+    sim_checks_allocated(world->checks, pod, 2u << 20);
+    sim_checks_call_ends(world->checks, pod);
+    story_receive(world, READER, 1, 1 << 20);
+    sim_checks_call_begins(world->checks, pod, 1, rp_view_text("more"));
+    sim_checks_allocated(world->checks, pod, 5u << 20);
+    sim_checks_call_ends(world->checks, pod);
+}
+
+/* Up to the bound, second after second; and beyond it where the network drives. */
+static void busy_seconds(struct sim_world *world)
+{
+    struct sim_pod *pod = &world->pods[READER];
+    sim_checks_conn_opened(world->checks, pod, 7, false);
+    for (int second = 0; second < 3; second += 1) {
+        sim_checks_step(world->checks, pod);
+        for (int piece = 0; piece < 1000 * second; piece += 1) {
+            sim_checks_call_begins(world->checks, pod, 7, rp_view_text("x"));
+            sim_checks_call_ends(world->checks, pod);
+        }
+        for (int step = 0; step < 99999 + 8000 * second; step += 1) {
+            sim_checks_step(world->checks, pod);
+        }
+        fake_pass(world, RP_NS_PER_S);
+    }
+    sim_checks_step(world->checks, pod);
+}
+
 static const struct {
     const char *name;
     void (*run)(struct sim_world *world);
@@ -425,6 +505,11 @@ static const struct {
     {"backlog of one worker", backlog_of_one_worker},
     {"refused command", refused_command},
     {"consensus messages of members", consensus_messages_of_members},
+    {"effects of a member", effects_of_a_member},
+    {"refused alike", refused_alike},
+    {"hostile to the limit", hostile_to_the_limit},
+    {"memory for what came", memory_for_what_came},
+    {"busy seconds", busy_seconds},
 };
 
 /* What an honest node does is reported by no checker. */
