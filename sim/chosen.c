@@ -10,9 +10,14 @@ static struct rp_consensus_status status_of(struct sim_pod *pod)
     return pod->ports.consensus.status(pod->ports.consensus.state);
 }
 
-static bool is_running(const struct sim_pod *pod)
+bool sim_chosen_is_running(const struct sim_pod *pod)
 {
     return pod->node != NULL && (pod->state == SIM_POD_UP || pod->state == SIM_POD_PAUSED);
+}
+
+bool sim_chosen_is_booting(const struct sim_pod *pod)
+{
+    return pod->state == SIM_POD_BOOTING || (pod->state == SIM_POD_DOWN && pod->boot_event != 0);
 }
 
 static void forget(void *context, const struct sim_propose_result *result)
@@ -31,7 +36,7 @@ static void propose_nothing(struct sim_world *world)
 
 int sim_chosen_snapshot(struct sim_pod *pod, uint64_t *mark_out)
 {
-    if (!is_running(pod)) {
+    if (!sim_chosen_is_running(pod)) {
         return RP_ERR_STOPPED;
     }
     if (sim_world_leader(pod->world) == NULL) {
@@ -39,6 +44,8 @@ int sim_chosen_snapshot(struct sim_pod *pod, uint64_t *mark_out)
     }
     *mark_out = status_of(pod).applied_index;
     if (pod->raft != NULL) {
+        uint64_t former_index = sim_raft_folder_snapshot_index(pod->folder);
+        *mark_out = *mark_out > former_index ? *mark_out : former_index + 1;
         rp_bridge_snapshot_soon(sim_consensus_raft_bridge(pod->raft),
                                 pod->config.raft_snapshot_threshold);
         propose_nothing(pod->world);
@@ -67,7 +74,7 @@ int sim_chosen_truncate(struct sim_world *world, uint64_t *mark_out)
     }
     for (size_t index = 0; index < world->pod_count; index += 1) {
         struct sim_pod *pod = world->pods[index];
-        if (is_running(pod) && pod->raft != NULL && status_of(pod).has_leader) {
+        if (sim_chosen_is_running(pod) && pod->raft != NULL && status_of(pod).has_leader) {
             rp_bridge_snapshot_soon(sim_consensus_raft_bridge(pod->raft), 0);
         }
     }
@@ -103,7 +110,7 @@ static bool is_voter(struct sim_pod *leader, uint64_t raft_id)
 int sim_chosen_transfer(struct sim_pod *pod)
 {
     struct sim_pod *leader = sim_world_leader(pod->world);
-    if (!is_running(pod)) {
+    if (!sim_chosen_is_running(pod)) {
         return RP_ERR_STOPPED;
     }
     if (leader == NULL) {

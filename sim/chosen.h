@@ -9,6 +9,9 @@
 
 #include "sim/pod.h"
 
+bool sim_chosen_is_running(const struct sim_pod *pod); /* what is asked of it can come true */
+bool sim_chosen_is_booting(const struct sim_pod *pod); /* it will be, soon */
+
 /* Errors: RP_ERR_STOPPED (it has no process), RP_ERR_NO_LEADER. `mark_out` is for the question. */
 RP_MUST_USE int sim_chosen_snapshot(struct sim_pod *pod, uint64_t *mark_out);
 bool sim_chosen_has_snapshot(struct sim_pod *pod, uint64_t mark);

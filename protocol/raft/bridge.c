@@ -227,7 +227,9 @@ static void start_library(struct rp_bridge *bridge)
 {
     bridge->is_start_due = false;
     bridge->snapshot_last_ns = rp_bridge_now(bridge);
-    raft_set_snapshot_threshold(&bridge->raft, rp_bridge_snapshot_threshold(bridge));
+    if (!bridge->is_snapshot_forced) { /* asked for before the start: it is still to come */
+        raft_set_snapshot_threshold(&bridge->raft, rp_bridge_snapshot_threshold(bridge));
+    }
     bridge->is_started = true;
     if (raft_start(&bridge->raft) != 0) {
         bridge->is_started = false;
