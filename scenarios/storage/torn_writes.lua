@@ -1,0 +1,36 @@
+-- The host loses power while files are pulled and flushed; what was not synced is gone, or half there with
+-- garbage behind it. Whoever trusts a name, or a size, has damaged files from then on. What was published
+-- had been synced before it got its name; what had not is missing, and comes again.
+return {
+  name = "storage-torn-writes",
+  about = "Power loss leaves half-written files; none of them is ever taken for the file, on readers and writers.",
+  phase = 2,
+  params = { rounds = 4 },
+  cluster = { writers = 2, readers = 3 },
+  closing = "short",
+  limit = "2h",
+  breaks = { arc = "crash-durable" },
+
+  run = function(c)
+    for round = 1, c.params.rounds do
+      local victim = round % 2 == 0 and c:node("writer-2") or c:node("reader-1")
+      victim:disk{ torn = 1 }
+      c:go(function() c:node("writer-1"):flush{ files = 20, bytes = "10KiB..300KiB", every = "50ms" } end)
+      if victim.role == "writer" then
+        c:go(function() victim:flush{ files = 10, bytes = "10KiB..300KiB", every = "50ms" } end)
+      end
+      c:sleep("100ms..1500ms")
+      victim:kill{ host = true }
+      c:sleep("1s..5s")
+      victim:disk{}
+      victim:start{}
+      c:wait(function() return victim:ready() end, "5m", victim.id .. " never became ready")
+      for _, entry in ipairs(c:manifest()) do
+        if victim:sha256(entry.path) then
+          c:check(victim:has(entry.path) or not victim:ready(), victim.id .. " calls torn bytes a file: " .. entry.path)
+        end
+      end
+      c:sleep("2m")
+    end
+  end,
+}
