@@ -4,7 +4,8 @@
 -- got through. The node that leads is restarted too: its barrier is its own to pass.
 return {
   name = "catchup-barrier-timeout",
-  about = "A barrier that times out lets the walk go on, degraded; readiness waits for a later one.",
+  about = "A barrier that times out lets the walk go on, degraded, and holds readiness back until a later one "
+    .. "passes: a view that nobody confirmed answers no query.",
   phase = 3,
   params = { files = 20 },
   cluster = {

@@ -3,7 +3,8 @@
 -- of them must not keep the reader from being ready, since no later pull of theirs will ever make it good.
 return {
   name = "catchup-deleted-while-walked",
-  about = "Files that are deleted while a reader walks over them do not keep it from becoming ready.",
+  about = "Files deleted while a reader walks over them do not keep it from becoming ready: what nobody owes "
+    .. "any more must not hold up a start.",
   phase = 3,
   params = { files = 300 },
   network = { bandwidth = "20Mbit/s" },

@@ -2,7 +2,8 @@
 -- manifest and pull what it lacks, and only then call itself ready.
 return {
   name = "catchup-happy-path",
-  about = "A fresh reader walks the manifest and pulls the ten files written before it was born.",
+  about = "A fresh reader walks the manifest and pulls the ten files written before it was born: what nobody "
+    .. "announces to it, it has to find by itself.",
   phase = 3,
   params = { files = 10, bytes = "64KiB" },
   cluster = { writers = 1, readers = 2 },

@@ -3,7 +3,8 @@
 -- waits for the rescan. Nobody is asked to pull twice because of it.
 return {
   name = "catchup-kill-switch",
-  about = "With catch-up switched off no walk runs, and what the log brings is still pulled.",
+  about = "With catch-up switched off no walk runs, and what the log brings is still pulled: operators can turn "
+    .. "it off without turning replication off.",
   phase = 3,
   params = { files = 20 },
   cluster = {

@@ -3,7 +3,8 @@
 -- lag is reported as unbounded instead of being left out.
 return {
   name = "catchup-no-peer-has-file",
-  about = "A file that no peer has: clean give-up, nothing half-written, and the reader stays shut.",
+  about = "For a file that no peer has a reader gives up cleanly, leaves nothing half-written and stays shut: a "
+    .. "loss has to be seen, not papered over.",
   phase = 3,
   params = { files = 3, bytes = "64KiB" },
   cluster = { writers = 1, readers = 2 },

@@ -2,7 +2,8 @@
 -- for ever; one that falls back to other peers has everything within seconds.
 return {
   name = "catchup-origin-absent",
-  about = "With the origin down, a fresh reader gets every file from peers that pulled it before.",
+  about = "With the origin down a fresh reader gets every file from peers that pulled it before: one lost pod "
+    .. "must not stop the others from catching up.",
   phase = 3,
   params = { files = 10, bytes = "64KiB" },
   cluster = { writers = 1, readers = 3 },

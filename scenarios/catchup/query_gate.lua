@@ -3,7 +3,8 @@
 -- where catch-up is switched off the gate could never open, and stays out of the way.
 return {
   name = "catchup-query-gate",
-  about = "A reader that lost its disk refuses queries until it caught up, if its gate is on.",
+  about = "A reader that lost its disk refuses queries until it has caught up, if its gate is on: a refused "
+    .. "query is better than a silently incomplete one.",
   phase = 3,
   params = { files = 40 },
   network = { bandwidth = "20Mbit/s" },

@@ -4,7 +4,8 @@
 -- rows that are gone everywhere else. `current` remembers deletions in the manifest, snapshots included.
 return {
   name = "compaction-deletion-slept-through",
-  about = "A reader that slept through deletions and comes back by snapshot keeps deleted files for good.",
+  about = "A reader that slept through deletions and comes back by snapshot removes those files too; older "
+    .. "releases keep them, and count their rows for good.",
   params = { files = 12, deleted = 8 },
   cluster = { writers = 1, readers = 3 },
   closing = "short",

@@ -4,7 +4,8 @@
 -- `current` cuts the batch, registers first.
 return {
   name = "compaction-large-batch",
-  about = "A compaction of many files never gets through, because its batch exceeds a frame.",
+  about = "A compaction whose batch exceeds a frame is cut into several that fit; in `arc` it fails for ever, "
+    .. "and the sources are never let go.",
   params = { inputs = 800 },
   cluster = { writers = 1, readers = 1, compactors = 1 },
   closing = "short",

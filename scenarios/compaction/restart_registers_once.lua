@@ -4,7 +4,8 @@
 -- which was deleted is in the manifest once more. `current` asks its manifest whether the job is done.
 return {
   name = "compaction-restart-registers-once",
-  about = "A compactor that restarts brings back an output that was deleted meanwhile.",
+  about = "A compactor that restarts does not register an output that was deleted meanwhile; `arc` brings it "
+    .. "back, with nobody who has it.",
   params = { inputs = 4 },
   cluster = { writers = 1, readers = 1, compactors = 1 },
   network = { latency = "2ms..3ms" },

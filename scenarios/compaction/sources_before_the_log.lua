@@ -3,7 +3,8 @@
 -- rows, and the others ask it for files that it no longer has. `current` leaves its copies to the log.
 return {
   name = "compaction-sources-before-the-log",
-  about = "A compactor drops its copies of the sources while the manifest still lists them.",
+  about = "A compactor keeps its copies of the sources until the manifest lets go of them; `arc` drops them "
+    .. "first, and queries miss rows.",
   params = { inputs = 3 },
   cluster = { writers = 1, readers = 2, compactors = 1 },
   closing = "short",

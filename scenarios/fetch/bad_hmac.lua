@@ -2,7 +2,8 @@
 -- refusal must not tell whether the path it names exists.
 return {
   name = "fetch-bad-hmac",
-  about = "Fetches with a wrong MAC get no bytes, and the refusal does not tell which paths exist.",
+  about = "Fetches with a wrong MAC get no byte, and the refusal does not tell which paths exist: strangers "
+    .. "learn nothing by asking.",
   phase = 2,
   params = {},
   cluster = { writers = 1, readers = 2 },

@@ -3,7 +3,8 @@
 -- read beyond the header would fetch a hole; one that keeps too much would publish the next file's bytes.
 return {
   name = "fetch-coalesced",
-  about = "Bytes of the body that come in one piece with the ack belong to the body: nothing is lost or doubled.",
+  about = "Bytes of the body that come in one piece with the ack belong to the body: nothing is lost or doubled "
+    .. "at the border of the two.",
   phase = 2,
   params = { files = 30 },
   cluster = { writers = 1, readers = 2 },

@@ -3,7 +3,8 @@
 -- with low handles used again at once those bytes have the very number of a connection that is new.
 return {
   name = "fetch-late-data",
-  about = "Bytes that come after the reader gave up belong to nobody: they never reach another file.",
+  about = "Bytes that come after the reader gave up belong to nobody: they never reach another file, also not "
+    .. "under a reused handle.",
   phase = 3,
   params = { rounds = 5 },
   cluster = { writers = 1, readers = 3, config = { replication_fetch_timeout_ms = 2000 } },

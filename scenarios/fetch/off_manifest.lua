@@ -3,7 +3,8 @@
 -- the node, not even for a request whose MAC is right.
 return {
   name = "fetch-off-manifest",
-  about = "Files that are on disk but not in the manifest are neither served nor replicated.",
+  about = "Files on disk that are not in the manifest are neither served nor replicated: the manifest, not the "
+    .. "disk, says what may leave a node.",
   phase = 2,
   params = {},
   cluster = { writers = 1, readers = 2 },

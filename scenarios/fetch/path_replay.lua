@@ -2,7 +2,8 @@
 -- very same bytes again. The first must fail everywhere; the second is what the reference lets pass.
 return {
   name = "fetch-path-replay",
-  about = "A captured fetch is worth nothing: not for another path, and not a second time.",
+  about = "A captured fetch is worth nothing, neither for another path nor a second time: who listens on the "
+    .. "wire cannot read along.",
   phase = 2,
   params = {},
   cluster = { writers = 1, readers = 2 },

@@ -3,7 +3,8 @@
 -- close, must find nothing. Resets come often here, and so does each number.
 return {
   name = "fetch-reused-handles",
-  about = "A connection's number is used again at once, under resets: nothing of the old life of it acts on the new.",
+  about = "A connection's number is used again at once, under resets, and nothing that spoke of its old life "
+    .. "acts on the new one.",
   phase = 2,
   params = { reset = 0.02 },
   cluster = { writers = 1, readers = 3, config = { replication_pull_workers = 8 } },

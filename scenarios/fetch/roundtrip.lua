@@ -3,7 +3,8 @@
 -- once been somebody's special case.
 return {
   name = "fetch-roundtrip",
-  about = "Files of ordinary and odd sizes travel from the writer to every reader, intact.",
+  about = "Files of ordinary and odd sizes travel from the writer to every reader, intact: the smallest whole "
+    .. "path through the protocol.",
   phase = 2,
   params = { readers = 2 },
   cluster = function(params)

@@ -3,7 +3,8 @@
 -- say so by name: "not ready" alone sends people looking for a network that is perfectly well.
 return {
   name = "mixed-cut-off",
-  about = "A phase 3 reader beside arc nodes: they refuse each other's MACs, and the result says so.",
+  about = "A reader of phase 3 beside `arc` nodes: they refuse each other's MACs, the rest goes on, and the "
+    .. "result names who is cut off before anyone wonders.",
   params = { files = 5 },
   cluster = { writers = 1, readers = 2, release = "arc", releases = { ["reader-2"] = "phase3" } },
   closing = "short",

@@ -4,7 +4,8 @@ local upgrade = require("_upgrade")
 
 return {
   name = "mixed-downgrade",
-  about = "A rolling downgrade from current to arc under load: no file is lost, no reader wrongly ready.",
+  about = "A rolling downgrade from `current` to `arc` under load loses no registered file: going back is "
+    .. "possible, with `arc`'s own defects and no others.",
   params = { bytes = "64KiB" },
   cluster = { writers = 1, readers = 3, release = "current" },
   closing = "short",

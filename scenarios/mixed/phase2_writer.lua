@@ -4,7 +4,8 @@ local exchange = require("_exchange")
 
 return {
   name = "mixed-phase2-writer",
-  about = "Readers of phase 3 fetch from a writer of phase 2, whose refusals carry no code.",
+  about = "Readers of phase 3 fetch from a writer of phase 2, whose refusals carry no code: exact words decide "
+    .. "there, so that an upgrade may go one by one.",
   params = { files = 5 },
   cluster = { writers = 1, readers = 3, release = "phase2",
               releases = { ["reader-1"] = "phase3", ["reader-2"] = "phase3" } },

@@ -5,7 +5,8 @@ local exchange = require("_exchange")
 
 return {
   name = "mixed-phase3-writer",
-  about = "Readers of phase 2 and 3 fetch from a writer of phase 3, and from each other.",
+  about = "Readers of phases 2 and 3 fetch from a writer of phase 3 and from each other: codes that a reader "
+    .. "does not know do it no harm.",
   params = { files = 5 },
   cluster = { writers = 1, readers = 3, release = "phase3",
               releases = { ["reader-2"] = "phase2", ["reader-3"] = "phase2" } },

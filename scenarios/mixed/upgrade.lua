@@ -5,7 +5,8 @@ local upgrade = require("_upgrade")
 
 return {
   name = "mixed-upgrade",
-  about = "A rolling upgrade from arc to current under load: no file is lost, no new node is ready early.",
+  about = "A rolling upgrade from `arc` to `current` under load loses no registered file, and no new node is "
+    .. "ready early: the way that every cluster has to go.",
   params = { bytes = "64KiB" },
   cluster = { writers = 1, readers = 3, release = "arc" },
   closing = "short",

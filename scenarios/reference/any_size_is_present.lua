@@ -2,7 +2,8 @@
 -- that is there, whatever its size.
 return {
   name = "reference-any-size-is-present",
-  about = "A file cut in half counts as present, because its name is there.",
+  about = "Phases 2 and 3 take any file of the right name for the file, so one cut in half stays and answers "
+    .. "queries; `current` compares content.",
   params = {},
   cluster = { writers = 1, readers = 1 },
   closing = "short",

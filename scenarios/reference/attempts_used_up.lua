@@ -2,7 +2,8 @@
 -- seconds; what failed them is not tried again in that life, although every peer is well afterwards.
 return {
   name = "reference-attempts-used-up",
-  about = "A short outage of fetches leaves files missing for as long as the reader lives.",
+  about = "After a short outage of fetches older releases leave the files missing for as long as the reader "
+    .. "lives; `current` tries again.",
   params = { files = 4 },
   cluster = { writers = 1, readers = 2 },
   closing = "short",

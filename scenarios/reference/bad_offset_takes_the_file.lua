@@ -2,7 +2,8 @@
 -- reference that is a reason to delete the final file.
 return {
   name = "reference-bad-offset-takes-the-file",
-  about = "A peer that complains of an offset makes a reader delete its own intact copy.",
+  about = "In `arc` a peer that complains of an offset makes a reader delete its own intact copy; `current` "
+    .. "touches only what is staged.",
   params = {},
   cluster = { writers = 1, readers = 2 },
   closing = "short",

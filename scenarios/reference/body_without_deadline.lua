@@ -3,7 +3,8 @@
 -- another peer holds the file.
 return {
   name = "reference-body-without-deadline",
-  about = "A body that stops arriving holds its worker for ever.",
+  about = "In older releases a body that stops arriving holds its worker for ever, and with a few of them "
+    .. "replication ends; `current` bounds the whole fetch.",
   params = { bytes = "8MiB" },
   cluster = { writers = 1, readers = 2, config = { replication_pull_workers = 1 } },
   closing = "short",

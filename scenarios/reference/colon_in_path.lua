@@ -2,7 +2,8 @@
 -- between colons makes two requests one: what was signed for it opens another file too.
 return {
   name = "reference-colon-in-path",
-  about = "A signature over fields joined by a colon is also one over other fields.",
+  about = "Phases 2 and 3 join signed fields by a colon, so one MAC is good for other fields too; today's "
+    .. "delimiter cannot be in them.",
   params = {},
   cluster = { name = "prod", writers = 1, readers = 1 },
   closing = "short",

@@ -3,7 +3,8 @@
 -- dies of the question. (Asked again and again here, so that one question comes in time.)
 return {
   name = "reference-crash-before-stream",
-  about = "A fetch that comes before the log's stream ends the process.",
+  about = "In phases 2 and 3 a fetch that comes before the log's stream ends the process: any early reader "
+    .. "takes its origin down.",
   params = { files = 40 },
   cluster = { writers = 2, readers = 2,
               config = { raft_snapshot_threshold = 10, raft_snapshot_interval = 1 } },

@@ -2,7 +2,8 @@
 -- health: each file costs a fresh reader a dial that nobody answers before a peer is asked.
 return {
   name = "reference-dead-origin-first",
-  about = "An origin known to be dead is dialled first for each file, until each dial times out.",
+  about = "Older releases dial an origin known to be dead first for each file, ten seconds each; `current` goes "
+    .. "by health, and catch-up takes moments.",
   params = { files = 20 },
   cluster = { writers = 1, readers = 2, config = { replication_pull_workers = 1 } },
   closing = "short",

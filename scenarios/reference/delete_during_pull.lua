@@ -2,7 +2,8 @@
 -- publishes the file afterwards, and nobody ever removes it.
 return {
   name = "reference-delete-during-pull",
-  about = "A pull that ends after the deletion leaves a file that nobody removes.",
+  about = "In older releases a pull that ends after the deletion leaves a file that nobody removes; `current` "
+    .. "asks the manifest again before it publishes.",
   params = { bytes = "8MiB" },
   cluster = { writers = 1, readers = 1 },
   closing = "short",

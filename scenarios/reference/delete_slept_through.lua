@@ -2,7 +2,8 @@
 -- nothing in the reference compares the disk with it: the file stays for good.
 return {
   name = "reference-delete-slept-through",
-  about = "A deletion that happened while a node was down never reaches its disk.",
+  about = "In `arc` a deletion that happened while a node was down never reaches its disk, and its rows come "
+    .. "back; `current` remembers deletions.",
   params = {},
   cluster = { writers = 1, readers = 2, config = { raft_snapshot_threshold = 10, raft_snapshot_interval = 1 } },
   closing = "short",

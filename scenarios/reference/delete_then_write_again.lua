@@ -3,7 +3,8 @@
 -- copy is left anywhere.
 return {
   name = "reference-delete-then-write-again",
-  about = "A deletion that comes late removes the file that was written in its place.",
+  about = "In `arc` a deletion that comes late removes the file that was written in its place; `current` looks "
+    .. "again before it acts.",
   params = {},
   cluster = { writers = 1, readers = 1 },
   closing = "short",

@@ -2,7 +2,7 @@
 -- copies: the disk fills, and whatever reads the folder sees rows that were deleted.
 return {
   name = "reference-deletes-only-logged",
-  about = "Deleted files stay on every disk.",
+  about = "In phases 2 and 3 deleted files stay on every disk: retention frees nothing, and every disk fills.",
   params = {},
   cluster = { writers = 1, readers = 1 },
   closing = "short",

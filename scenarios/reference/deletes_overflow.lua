@@ -3,7 +3,8 @@
 -- carries out: the entries are gone from the manifest, the files stay.
 return {
   name = "reference-deletes-overflow",
-  about = "Deletions that overflow their queue are never made up for.",
+  about = "In `arc` deletions that overflow their queue are never made up for, and those files stay; `current` "
+    .. "loses none.",
   params = { files = 1200 },
   cluster = { writers = 1, readers = 2 },
   closing = "short",

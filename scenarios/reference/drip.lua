@@ -2,7 +2,8 @@
 -- keeps the pull alive, for hours, while an honest peer has the same file.
 return {
   name = "reference-drip",
-  about = "A body that comes drop by drop holds its pull for as long as the sender likes.",
+  about = "In older releases a body that comes drop by drop holds its pull for as long as the sender likes; in "
+    .. "`current` progress extends no time-out.",
   params = {},
   cluster = { writers = 1, readers = 2, config = { replication_pull_workers = 1 } },
   closing = "short",

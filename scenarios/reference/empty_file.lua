@@ -3,7 +3,8 @@
 -- A query there misses a file that is registered and intact. (The older releases serve it.)
 return {
   name = "reference-empty-file",
-  about = "An empty file is registered: the reference can never serve it, so no reader ever has it.",
+  about = "`arc` registers an empty file and can never serve it, so no reader ever has it and none gets ready; "
+    .. "`current` treats it like any other.",
   params = {},
   cluster = { writers = 1, readers = 1 },
   closing = "short",

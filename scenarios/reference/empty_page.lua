@@ -3,7 +3,8 @@
 -- comes after it is never visited, and the walk is called complete.
 return {
   name = "reference-empty-page",
-  about = "A page whose files are all gone ends the walk in the middle of the manifest.",
+  about = "In `arc` a page whose files are all gone ends the walk in the middle of the manifest, and what "
+    .. "follows is never pulled.",
   params = { files = 2500 },
   cluster = { writers = 2, readers = 1, voters = 1,
               config = { replication_queue_size = 8, replication_pull_workers = 1 } },

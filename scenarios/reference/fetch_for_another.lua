@@ -2,7 +2,8 @@
 -- The MAC does not say whom it is for, so whoever holds the file serves it to whoever repeats the words.
 return {
   name = "reference-fetch-for-another",
-  about = "A fetch that was meant for one node is served by another.",
+  about = "In older releases a fetch that was meant for one node is served by another: who captures one can ask "
+    .. "everywhere.",
   params = {},
   cluster = { writers = 1, readers = 2 },
   closing = "short",

@@ -2,7 +2,8 @@
 -- nonces of fetches: for five minutes each copy of the request gets the whole file.
 return {
   name = "reference-fetch-replay",
-  about = "A captured fetch can be repeated for as long as its timestamp is fresh.",
+  about = "In older releases a captured fetch can be repeated for as long as its timestamp is fresh: five "
+    .. "minutes of free reading.",
   params = {},
   cluster = { writers = 1, readers = 1 },
   closing = "short",

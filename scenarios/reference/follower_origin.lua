@@ -2,7 +2,8 @@
 -- nothing: no file that this writer ever writes is known to anybody.
 return {
   name = "reference-follower-origin",
-  about = "A writer that does not lead registers nothing, and is told that all went well.",
+  about = "In phases 2 and 3 a writer that does not lead registers nothing and calls it success: its files "
+    .. "exist for nobody else.",
   params = { files = 3 },
   cluster = { writers = 1, readers = 2, leader = "reader-1" },
   closing = "short",

@@ -2,7 +2,7 @@
 -- its peers stop asking it for files, and a reader that joins finds no peer that would have them.
 return {
   name = "reference-forged-heartbeat",
-  about = "Whoever reaches the port can talk healthy nodes out of service.",
+  about = "Phase 3's heartbeats carry no MAC: whoever reaches the port can talk healthy nodes out of service.",
   params = { files = 3 },
   cluster = { writers = 1, readers = 2 },
   closing = "short",

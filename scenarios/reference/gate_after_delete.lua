@@ -4,7 +4,8 @@
 -- (The node leads, as the only voter: a follower's walk of the reference would see nothing.)
 return {
   name = "reference-gate-after-delete",
-  about = "Deleting the file that failed does not open the gate again.",
+  about = "In `arc` deleting the file that failed does not open the gate again: the node stays shut over a file "
+    .. "that nobody wants.",
   params = {},
   cluster = { writers = 2, readers = 1, voters = 1 },
   closing = "short",

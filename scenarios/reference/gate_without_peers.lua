@@ -3,7 +3,7 @@
 -- node answers queries without the file. (It leads, as the only voter, so that its walk sees the file.)
 return {
   name = "reference-gate-without-peers",
-  about = "A pull that found no peer to ask counts as nothing, and the gate opens.",
+  about = "In `arc` a pull that found no peer to ask counts as nothing, so the gate opens over missing files.",
   params = {},
   cluster = { writers = 2, readers = 1, voters = 1 },
   closing = "short",

@@ -3,7 +3,8 @@
 -- disagree. The reference takes that for corruption, and deletes the version that it had.
 return {
   name = "reference-header-of-another-version",
-  about = "An honest header of a newer version makes a reader delete what it holds.",
+  about = "In `arc` the honest header of a newer version makes a reader delete what it holds, at every update "
+    .. "that spreads slowly.",
   params = {},
   cluster = { writers = 1, readers = 2 },
   closing = "short",

@@ -3,7 +3,8 @@
 -- under the final name: the intact copy.
 return {
   name = "reference-header-takes-the-file",
-  about = "A header with a wrong hash makes a reader delete its own intact copy.",
+  about = "In older releases a header with a wrong hash, before any byte, makes a reader delete its own intact "
+    .. "copy.",
   params = {},
   cluster = { writers = 1, readers = 2 },
   closing = "short",

@@ -2,7 +2,8 @@
 -- for five minutes a dead node is healthy to its peers, which go on asking it for files.
 return {
   name = "reference-heartbeat-replay",
-  about = "A dead node is kept healthy by repeating its last heartbeat.",
+  about = "In `arc` a dead node is kept healthy by repeating its last heartbeat, and its peers go on asking it "
+    .. "for files.",
   params = {},
   cluster = { writers = 1, readers = 2 },
   closing = "short",

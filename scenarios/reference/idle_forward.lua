@@ -3,7 +3,8 @@
 -- into it, and that one is lost, since nothing is tried twice.
 return {
   name = "reference-idle-forward",
-  about = "The first registration after a pause goes into a connection that the leader has closed.",
+  about = "In `arc` the first registration after a pause goes into a connection that the leader has closed, and "
+    .. "is lost with it.",
   params = {},
   cluster = { writers = 1, readers = 2, leader = "reader-1" },
   closing = "short",

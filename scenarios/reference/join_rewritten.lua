@@ -3,7 +3,8 @@
 -- look for the reader where the attacker says.
 return {
   name = "reference-join-rewritten",
-  about = "A captured join can be sent again with another address.",
+  about = "In older releases a captured join can be sent again with another address: everybody then looks for "
+    .. "the node where the attacker says.",
   params = {},
   cluster = { writers = 1, readers = 2 },
   closing = "short",

@@ -3,7 +3,8 @@
 -- files to a registrar that is gone. They lie on the disk and are in no manifest.
 return {
   name = "reference-last-flush",
-  about = "What a writer flushes while it stops is never registered.",
+  about = "In older releases what a writer flushes while it stops is never registered: each rolling update "
+    .. "loses the last files.",
   params = { files = 400 },
   cluster = { writers = 2, readers = 1 },
   closing = "short",

@@ -3,7 +3,8 @@
 -- cannot agree on a leader without it, although two of three are up and neither has lost anything.
 return {
   name = "reference-leave-removes-voter",
-  about = "Orderly stops shrink the quorum to one node, and the cluster is gone with it.",
+  about = "In `arc` orderly stops shrink the quorum to one node, and the cluster is gone with it; `current` "
+    .. "keeps who comes back.",
   params = {},
   cluster = { writers = 1, readers = 2 },
   closing = "short",

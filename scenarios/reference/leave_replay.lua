@@ -3,7 +3,8 @@
 -- cluster, which then hears no more of new files.
 return {
   name = "reference-leave-replay",
-  about = "A captured goodbye, said again, removes a node that is well.",
+  about = "In older releases a captured goodbye, said again, removes a node that is well, and it hears no more "
+    .. "of new files.",
   params = {},
   cluster = { writers = 1, readers = 2 },
   closing = "short",

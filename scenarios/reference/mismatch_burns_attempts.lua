@@ -3,7 +3,8 @@
 -- although another reader holds the file intact.
 return {
   name = "reference-mismatch-burns-attempts",
-  about = "All attempts go to the one peer whose bytes are wrong; an intact copy is never asked for.",
+  about = "In phase 3 and `arc` all attempts go to the one peer whose bytes are wrong; `current` reaches the "
+    .. "intact copy with the second.",
   params = {},
   cluster = { writers = 1, readers = 1 },
   closing = "short",

@@ -3,7 +3,8 @@
 -- one component; so the file is registered and can be on no other node.
 return {
   name = "reference-name-too-long-to-stage",
-  about = "A file whose name fits on its writer's disk can be staged on no other.",
+  about = "In `arc` a file whose name fits on its writer's disk can be staged on no other, so it is never "
+    .. "replicated.",
   params = { length = 253 },
   cluster = { writers = 1, readers = 2 },
   closing = "short",

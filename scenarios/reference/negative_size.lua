@@ -3,7 +3,8 @@
 -- never verify it.
 return {
   name = "reference-negative-size",
-  about = "The manifest admits sizes below zero and hashes that are none.",
+  about = "The manifest of older releases admits sizes below zero and hashes that are none: entries that no "
+    .. "pull can ever satisfy.",
   params = {},
   cluster = { writers = 1, readers = 1 },
   closing = "short",

@@ -2,7 +2,8 @@
 -- plain form: registered for ever, replicated never.
 return {
   name = "reference-never-replicable",
-  about = "A path is good enough for the manifest and not for a fetch: it can never be replicated.",
+  about = "In older releases a path may be good enough for the manifest and not for a fetch, so it can never be "
+    .. "replicated; `current` refuses it at once.",
   params = {},
   cluster = { writers = 1, readers = 1 },
   closing = "short",

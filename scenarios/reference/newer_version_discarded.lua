@@ -3,7 +3,8 @@
 -- brings it once the pull of the old one has failed or, worse, been published.
 return {
   name = "reference-newer-version-discarded",
-  about = "A version that comes while an older one is being pulled is discarded as a duplicate.",
+  about = "In phase 3 and `arc` a version that comes while an older one is pulled is discarded as a duplicate, "
+    .. "and the old one stays.",
   params = { bytes = "4MiB" },
   cluster = { writers = 1, readers = 1 },
   closing = "short",

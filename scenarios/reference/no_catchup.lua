@@ -3,7 +3,7 @@
 -- them, although another reader holds every one.
 return {
   name = "reference-no-catchup",
-  about = "Without catch-up and without other peers, a reader born later never gets the old files.",
+  about = "Phase 2 has neither catch-up nor other peers: a reader born later never gets the old files.",
   params = { files = 5 },
   cluster = { writers = 1, readers = 2 },
   closing = "short",

@@ -2,7 +2,8 @@
 -- no MAC: the tail of the file is served as if the reader had asked for it.
 return {
   name = "reference-offset-not-bound",
-  about = "The offset of a fetch can be changed on the wire.",
+  about = "In `arc` no MAC covers the offset of a fetch: it can be changed on the wire, and the origin serves "
+    .. "what nobody asked for.",
   params = {},
   cluster = { writers = 1, readers = 1 },
   closing = "short",

@@ -2,7 +2,7 @@
 -- file: both paths are one file, and whichever came last has the bytes of both.
 return {
   name = "reference-one-name-for-two",
-  about = "Two different paths name one file of the store.",
+  about = "The store of older releases maps two different paths to one file, so each overwrites the other.",
   params = {},
   cluster = { writers = 1, readers = 1 },
   closing = "short",

@@ -2,7 +2,8 @@
 -- it wrote itself: the writer says it is ready and its own queries miss the file for ever.
 return {
   name = "reference-own-file-lost",
-  about = "A node never fetches back a file of its own, though its peers hold it.",
+  about = "In older releases a node never fetches back a file of its own though its peers hold it; `current` "
+    .. "pulls what it lacks, whoever wrote it.",
   params = {},
   cluster = { writers = 1, readers = 2 },
   closing = "short",

@@ -2,7 +2,7 @@
 -- never sync what they pulled, so the files that every reader had published are on no disk any more.
 return {
   name = "reference-power-loss",
-  about = "Pulled files are never synced: a power loss of all readers takes the last copies.",
+  about = "Older releases never sync what they pulled: a power loss of all readers takes the last copies.",
   params = { files = 3 },
   cluster = { writers = 1, readers = 2 },
   closing = "short",

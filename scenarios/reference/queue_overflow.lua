@@ -3,7 +3,8 @@
 -- that it is ready.
 return {
   name = "reference-queue-overflow",
-  about = "A burst overflows the pull queue: dropped announcements are not made up for in this life.",
+  about = "In older releases announcements that overflow the pull queue are not made up for in this life; "
+    .. "`current` finds them by a rescan.",
   params = { files = 60 },
   cluster = function(params)
     return { writers = 1, readers = 1,

@@ -2,7 +2,8 @@
 -- end of the walk is all that readiness asks for: queries are admitted while files are on their way.
 return {
   name = "reference-ready-before-pulls",
-  about = "A fresh reader reports ready at the end of its walk, with its pulls still in the queue.",
+  about = "In phases 2 and 3 a fresh reader reports ready at the end of its walk, with its pulls still queued, "
+    .. "and answers incompletely.",
   params = { files = 20, bytes = "1MiB" },
   cluster = { writers = 1, readers = 2 },
   closing = "short",

@@ -3,7 +3,7 @@
 -- queries as if nothing had ever been written.
 return {
   name = "reference-ready-without-leader",
-  about = "A reader that has found no leader for half a minute says it is ready, with nothing.",
+  about = "In phase 3 and `arc` a reader that finds no leader for half a minute says it is ready, with nothing.",
   params = { files = 5 },
   cluster = { writers = 1, readers = 2 },
   closing = "short",

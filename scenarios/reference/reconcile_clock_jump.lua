@@ -4,7 +4,8 @@
 -- ages by a clock that cannot be stepped, and leaves alone what waits for its registration.
 return {
   name = "reference-reconcile-clock-jump",
-  about = "A clock that jumps makes fresh files old, and reconciliation deletes them.",
+  about = "In `arc` a clock that jumps makes fresh files old, and reconciliation deletes the only copies; "
+    .. "`current` trusts no clock that can be stepped.",
   params = {},
   cluster = {
     writers = 2,

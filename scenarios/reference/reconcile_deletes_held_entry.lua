@@ -4,7 +4,8 @@
 -- other nodes first and keeps what anybody holds.
 return {
   name = "reference-reconcile-deletes-held-entry",
-  about = "One lost copy on the origin ends in the loss of all copies.",
+  about = "In `arc` one lost copy on the origin ends in the loss of all copies; `current` asks who else holds "
+    .. "the file before it deletes the entry.",
   params = { readers = 2 },
   cluster = function(params)
     return {

@@ -3,7 +3,8 @@
 -- all the same, and that is right: the file is there. Phase 2 has nobody else to ask.
 return {
   name = "reference-refusals-fall-through",
-  about = "An origin that refuses everything: the file comes from a peer, if peers are asked at all.",
+  about = "An origin refuses everything: phase 2 never gets the file, later releases have it from a peer, "
+    .. "whatever is written of the code.",
   params = { files = 3 },
   cluster = { writers = 1, readers = 2 },
   closing = "short",

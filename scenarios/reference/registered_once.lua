@@ -3,7 +3,8 @@
 -- writer's disk for ever and no query on any reader will see them.
 return {
   name = "reference-registered-once",
-  about = "Files flushed while the leader is out of reach are never registered.",
+  about = "In `arc` files flushed while the leader is out of reach are never registered; `current` proposes "
+    .. "until it sees them in its own manifest.",
   params = { files = 5 },
   cluster = { writers = 1, readers = 2, leader = "reader-1" },
   closing = "short",

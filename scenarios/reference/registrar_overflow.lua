@@ -2,7 +2,8 @@
 -- is dropped with a counter, and never registered.
 return {
   name = "reference-registrar-overflow",
-  about = "A long outage fills the registrar's queue: the files beyond it are never registered.",
+  about = "In `arc` a long outage fills the registrar's queue, and the files beyond it are never registered; "
+    .. "`current` forgets none.",
   params = { files = 4200 },
   cluster = { writers = 1, readers = 1 },
   closing = "short",

@@ -3,7 +3,8 @@
 -- and the reader is ready with most files missing.
 return {
   name = "reference-replay-overflow",
-  about = "The log played to an empty reader overflows the pull queue, which nothing notices.",
+  about = "In phase 3 and `arc` the log played to an empty reader overflows the pull queue, and nothing ever "
+    .. "notices what was dropped.",
   params = { files = 60 },
   cluster = { writers = 1, readers = 2,
               config = { replication_queue_size = 4, replication_pull_workers = 1 } },

@@ -2,7 +2,8 @@
 -- most: the file counts as present, the reader as ready, and queries read the damage.
 return {
   name = "reference-same-size-is-present",
-  about = "A damaged file of the right size counts as present at the next start.",
+  about = "In phase 3 and `arc` a damaged file of the right size counts as present at the next start; `current` "
+    .. "hashes what it finds.",
   params = {},
   cluster = { writers = 1, readers = 1 },
   closing = "short",

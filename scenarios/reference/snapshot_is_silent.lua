@@ -2,7 +2,8 @@
 -- Restoring one tells nobody: what is new in it is neither announced to the puller nor walked again.
 return {
   name = "reference-snapshot-is-silent",
-  about = "Files that arrive by snapshot in the middle of a life are pulled by nobody.",
+  about = "In older releases files that arrive by snapshot in the middle of a life are pulled by nobody; "
+    .. "`current` announces them as the log would.",
   params = { files = 60 },
   cluster = { writers = 1, readers = 2, config = { raft_snapshot_threshold = 10, raft_snapshot_interval = 1 } },
   closing = "short",

@@ -3,7 +3,8 @@
 -- has brought so far. The reader says that it is ready, and queries on it miss what it has not heard of.
 return {
   name = "reference-stale-walk",
-  about = "A reader that lags behind the log walks its old manifest and says it is ready.",
+  about = "In phase 3 and `arc` a reader that lags behind the log walks its old manifest and says it is ready; "
+    .. "`current` asks the leader how far it should be.",
   params = { files = 60 },
   cluster = { writers = 1, readers = 2 },
   closing = "short",

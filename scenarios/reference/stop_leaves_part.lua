@@ -2,7 +2,8 @@
 -- removes final names alone: the half of a file that nobody wants any more stays on the disk.
 return {
   name = "reference-stop-leaves-part",
-  about = "What a stop leaves half-pulled stays for good once the file is deleted.",
+  about = "In `arc` what a stop leaves half-pulled stays for good once the file is deleted: disks fill with "
+    .. "parts that nobody knows.",
   params = { bytes = "8MiB" },
   cluster = { writers = 1, readers = 2 },
   closing = "short",

@@ -2,7 +2,8 @@
 -- hear of it before its body has ended: the pod is killed at the end of its grace instead of leaving.
 return {
   name = "reference-stop-waits-for-body",
-  about = "An orderly stop waits for a slow transfer, longer than any grace.",
+  about = "In older releases an orderly stop waits for a slow transfer, longer than any grace, and ends in a "
+    .. "kill; `current` is held up by no peer.",
   params = { bytes = "20MiB" },
   cluster = { writers = 1, readers = 2 },
   closing = "short",

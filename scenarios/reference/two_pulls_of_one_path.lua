@@ -2,7 +2,8 @@
 -- workers fetch one path at once, and their writes meet.
 return {
   name = "reference-two-pulls-of-one-path",
-  about = "Two announcements of one path are two pulls at the same time.",
+  about = "In phase 2 two announcements of one path are two pulls at the same time, and their writes meet in "
+    .. "one file.",
   params = { bytes = "4MiB" },
   cluster = { writers = 1, readers = 1 },
   closing = "short",

@@ -3,7 +3,8 @@
 -- a node deletes files from the manifest; it should be able to do no more than a reader.
 return {
   name = "reference-unknown-role",
-  about = "A node whose role nobody knows may change the manifest.",
+  about = "In `arc` a node whose role nobody knows may change the manifest: a typing error in a configuration "
+    .. "is a right to write.",
   params = {},
   cluster = { writers = 1, readers = 2 },
   closing = "short",

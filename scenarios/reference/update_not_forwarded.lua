@@ -3,7 +3,8 @@
 -- that of bytes which exist nowhere any more.
 return {
   name = "reference-update-not-forwarded",
-  about = "A file that changes on a writer that does not lead keeps its old entry for ever.",
+  about = "In `arc` a file that changes on a writer that does not lead keeps its old entry for ever, and "
+    .. "readers keep the old bytes.",
   params = {},
   cluster = { writers = 1, readers = 2, leader = "reader-1" },
   closing = "short",

@@ -3,7 +3,8 @@
 -- hangs up on it.
 return {
   name = "reference-whole-object-served",
-  about = "A server sends more bytes than it has announced.",
+  about = "In older releases a server sends more bytes than it has announced; `current` sends exactly the tail "
+    .. "that it said.",
   params = {},
   cluster = { writers = 1, readers = 1 },
   closing = "short",

@@ -3,7 +3,8 @@
 -- to come from its peers, and it must not answer queries before it has them.
 return {
   name = "pod-rotation",
-  about = "The writer loses its volume while a fresh reader joins: the files come from other peers.",
+  about = "The writer loses its volume while a fresh reader joins: the files come from other peers, and the "
+    .. "reader is ready without their origin.",
   phase = 3,
   params = { readers = 3, files = 100, bytes = "64KiB" },
   cluster = function(params)

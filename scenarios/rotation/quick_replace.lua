@@ -3,7 +3,8 @@
 -- leave notices at their word, or it hands its votes to pods that no longer run.
 return {
   name = "quick-replace",
-  about = "Every pod is replaced within seconds: votes must move on before silence tells.",
+  about = "Every pod is replaced within seconds, faster than silence tells: votes move on with the goodbyes, "
+    .. "and no quorum is lost.",
   phase = 3,
   params = { rounds = 2, files = 3, leaderless = 5 },
   cluster = { writers = 2, readers = 3 },

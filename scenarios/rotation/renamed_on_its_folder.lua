@@ -3,7 +3,8 @@
 -- takes the first entry sends its registrations to a pod that is gone, until the old name is removed.
 return {
   name = "renamed-on-its-folder",
-  about = "A pod leads under a new name on its old volume: registrations find it.",
+  about = "A pod comes back under another name on its old volume, and leads: registrations go to who is there, "
+    .. "not to the name that was.",
   params = { files = 5 },
   cluster = { writers = 2, readers = 2 },
 

@@ -3,7 +3,8 @@
 -- end up behind: this is an ordinary Tuesday.
 return {
   name = "rolling",
-  about = "Every pod is rotated in turn under load, and no file is lost or left behind.",
+  about = "Every pod is rotated in turn under load, and no file is lost or left behind: the everyday of a "
+    .. "cluster on Kubernetes.",
   phase = 3,
   params = { readers = 3, bytes = "32KiB", every = "500ms" },
   cluster = function(params)

@@ -3,7 +3,8 @@
 -- yet consensus goes on and every file ever flushed is there: this is what membership is for.
 return {
   name = "ten-times",
-  about = "Every pod is replaced ten times over by a new one on an empty disk, and nothing is lost.",
+  about = "Every pod is replaced ten times over by a new one on an empty disk: nothing is lost, and the cluster "
+    .. "is without a leader for moments only.",
   phase = 3,
   params = { rounds = 10, bytes = "32KiB", every = "1s", leaderless = 5, sample = "100ms" },
   cluster = { writers = 2, readers = 3 },

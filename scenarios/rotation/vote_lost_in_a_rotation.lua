@@ -4,7 +4,8 @@
 -- moment ago, it puts out the reader that came back, and nobody can ever be elected again.
 return {
   name = "vote-lost-in-a-rotation",
-  about = "A reader loses its disk while another is restarted: the votes that live stay the majority.",
+  about = "A reader loses its disk, and its vote, while another is restarted: the votes that live stay the "
+    .. "majority, so the cluster goes on.",
   phase = 3,
   params = { files = 5, gap = "180ms" },
   cluster = { writers = 1, readers = 2 },

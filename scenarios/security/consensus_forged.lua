@@ -2,7 +2,8 @@
 -- the cluster's. None of them may reach the library: the leader stays, and ingest goes on.
 return {
   name = "security-consensus-forged",
-  about = "Forged consensus messages move no term and no leader.",
+  about = "Forged consensus messages move no term and no leader: who has no secret cannot stop ingest by "
+    .. "shouting.",
   phase = 3,
   params = { times = 20 },
   cluster = { writers = 2, readers = 3 },

@@ -2,7 +2,8 @@
 -- a byte a second. Each may hold a slot for ten seconds. Ingest goes on, and afterwards nothing is left.
 return {
   name = "security-flood",
-  about = "Connections of strangers cost a while, not the service.",
+  about = "Thousands of connections of a stranger, silent, garbage or slow, cost a while and not the service: "
+    .. "ingest goes on, and nothing is left of them.",
   phase = 2,
   params = { connections = 300, rate = 300 },
   cluster = { writers = 1, readers = 2 },

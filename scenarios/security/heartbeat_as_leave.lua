@@ -3,7 +3,8 @@
 -- is believed: phases 2 and 3 sign joins and goodbyes alike, and know no label.
 return {
   name = "security-heartbeat-as-leave",
-  about = "The MAC of a heartbeat or of a join is worth nothing on a goodbye.",
+  about = "The MAC of a heartbeat or of a join is worth nothing on a goodbye; phases 2 and 3, which sign no "
+    .. "kind, believe it and put the node out.",
   phase = 3,
   params = {},
   cluster = { writers = 1, readers = 1 },

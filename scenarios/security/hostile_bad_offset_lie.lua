@@ -2,7 +2,8 @@
 -- offset exists. The puller may forget what it has staged. It must not loop, nor touch a published file.
 return {
   name = "security-hostile-bad-offset-lie",
-  about = "A lie about offsets costs a partial body at most.",
+  about = "A member that denies offsets after broken bodies costs a partial body at most: nothing published is "
+    .. "touched, nothing loops.",
   phase = 3,
   params = {},
   cluster = { writers = 1, readers = 2 },

@@ -3,7 +3,8 @@
 -- its hash, nothing of it may become visible, and the honest copies must be found within the attempts.
 return {
   name = "security-hostile-corrupt-body",
-  about = "A member that serves wrong bytes costs tries, never a file: honest copies are found.",
+  about = "A member that serves wrong bytes costs tries, never a file: honest copies are found, where older "
+    .. "releases ask the liar until they give up.",
   phase = 3,
   params = { files = 6 },
   cluster = { writers = 1, readers = 2 },

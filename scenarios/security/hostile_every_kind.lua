@@ -2,7 +2,8 @@
 -- reader must get every file, whatever it was told first; nothing may stay open or staged at the end.
 return {
   name = "security-hostile-every-kind",
-  about = "Whatever a hostile member answers, files come from the honest one.",
+  about = "Whatever a hostile member answers, one kind after another, each new reader gets every file from the "
+    .. "honest one.",
   phase = 3,
   params = { files = 2 },
   cluster = { writers = 1, readers = 2, config = { replication_fetch_timeout_ms = 5000 } },

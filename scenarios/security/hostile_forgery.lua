@@ -3,7 +3,8 @@
 -- manifest, publishes a forgery, which then spreads from reader to reader.
 return {
   name = "security-hostile-forgery",
-  about = "A forged body that agrees with its own ack is published nowhere; honest copies are found.",
+  about = "A forged body that agrees with its own ack is published nowhere: only the manifest's hash counts, or "
+    .. "a forgery would spread from reader to reader.",
   phase = 3,
   params = { files = 4 },
   cluster = { writers = 1, readers = 3 },

@@ -4,7 +4,8 @@
 local hostile = require "_hostile"
 return {
   name = "security-hostile-silences",
-  about = "A peer that falls silent costs one fetch time-out and no more, also one that drips.",
+  about = "A peer that falls silent costs one fetch time-out a try and no more, also one that drips: no worker "
+    .. "is lost to it.",
   phase = 3,
   params = { files = 3, timeout_s = 5 },
   cluster = function(params)

@@ -2,7 +2,8 @@
 -- all of them lost the reader replicates nothing any more, also not from honest peers.
 return {
   name = "security-hostile-stall",
-  about = "A peer that falls silent in the body holds a worker for one time-out, not for ever.",
+  about = "A peer that falls silent in the body holds a worker for one time-out, not for ever, so files of "
+    .. "honest peers still come.",
   phase = 3,
   params = { workers = 2 },
   cluster = function(params)

@@ -3,7 +3,8 @@
 -- be believed, because it speaks of a life that is over.
 return {
   name = "security-leave-replayed",
-  about = "The goodbye of a former life removes nobody.",
+  about = "The goodbye of a former life removes nobody; in older releases one recorded frame puts a healthy "
+    .. "node out of the cluster.",
   phase = 3,
   params = {},
   cluster = { writers = 1, readers = 2 },

@@ -2,7 +2,7 @@
 -- remembers no nonce: whoever saw one request can have the file from any place on.
 return {
   name = "security-replay-offset-changed",
-  about = "A captured fetch with another offset gets no byte.",
+  about = "A captured fetch with another offset gets no byte; `arc` serves the tail to whoever saw one request.",
   phase = 3,
   params = {},
   cluster = { writers = 1, readers = 1 },

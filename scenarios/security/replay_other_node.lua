@@ -2,7 +2,8 @@
 -- its nonce. Only a MAC that names the addressee tells reader-2 that it was not meant.
 return {
   name = "security-replay-other-node",
-  about = "A fetch is good at the node that it was made for, and nowhere else.",
+  about = "A fetch is good at the node that it was made for, and nowhere else; in older releases every holder "
+    .. "serves it.",
   phase = 2,
   params = {},
   cluster = { writers = 1, readers = 3 },

@@ -2,7 +2,8 @@
 -- the same MAC. Paths are under the MAC in every release.
 return {
   name = "security-replay-path-swapped",
-  about = "The MAC of one path opens no other, not even when the request never arrived.",
+  about = "The MAC of one path opens no other, not even when the request never arrived: a recording is no key "
+    .. "to the store.",
   phase = 2,
   params = {},
   cluster = { writers = 1, readers = 1 },

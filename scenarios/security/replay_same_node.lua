@@ -2,7 +2,8 @@
 -- long as its timestamp is fresh. A request that was answered once must not be answered again.
 return {
   name = "security-replay-same-node",
-  about = "A fetch is answered once; its repetitions get no byte, however often they come.",
+  about = "A fetch is answered once, and its repetitions get no byte however often they come; older releases "
+    .. "serve each.",
   phase = 2,
   params = { times = 5 },
   cluster = { writers = 1, readers = 1 },

@@ -2,7 +2,8 @@
 -- truth: what is published has the manifest's hash, and after the attacker every file is there.
 return {
   name = "security-tamper-ack",
-  about = "Changed answers cost tries; no wrong byte becomes visible.",
+  about = "Answers that are changed in flight cost tries and never truth: they carry no MAC, so no wrong byte "
+    .. "may become visible by them.",
   phase = 3,
   params = {},
   cluster = { writers = 1, readers = 1 },

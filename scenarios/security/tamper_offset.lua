@@ -3,7 +3,7 @@
 -- covers it: the request is refused like any forged one, and the file comes once the attacker is gone.
 return {
   name = "security-tamper-offset",
-  about = "An offset that was changed in flight is refused, not served.",
+  about = "An offset that was changed in flight is refused; `arc` serves a tail that nobody asked for.",
   phase = 3,
   params = {},
   cluster = { writers = 1, readers = 1 },

@@ -2,7 +2,8 @@
 -- change or single out.
 return {
   name = "security-tls-blind",
-  about = "On encrypted links an attacker on the path reads and changes nothing.",
+  about = "On encrypted links an attacker on the path reads and changes nothing: what all other scenarios of "
+    .. "this folder fear does not exist there.",
   phase = 2,
   params = {},
   cluster = { writers = 1, readers = 1, tls = true },

@@ -3,7 +3,8 @@
 -- under its name, nobody will pull it again, and the reader reports ready.
 return {
   name = "storage-part-file-counts-as-present",
-  about = "After a corrupt body a part file of the right size is taken for the file.",
+  about = "After a corrupt body `arc` takes a part file of the right size for the file and never asks again; "
+    .. "`current` has it from elsewhere.",
   params = {},
   cluster = { writers = 1, readers = 2 },
   closing = "short",

@@ -3,7 +3,8 @@
 -- no start removes it.
 return {
   name = "storage-part-file-left-behind",
-  about = "A pull that breaks off leaves a visible part file that nothing ever removes.",
+  about = "In `arc` a pull that breaks off leaves a visible part file that nothing ever removes; what `current` "
+    .. "stages is nobody's file.",
   params = { bytes = "8MiB" },
   cluster = { writers = 1, readers = 2 },
   closing = "short",

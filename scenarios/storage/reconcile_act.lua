@@ -5,7 +5,8 @@
 -- that anybody still holds stays in the manifest.
 return {
   name = "reconcile-act",
-  about = "Entries that nobody holds and files that no entry names go, one grace after they were seen.",
+  about = "Entries that nobody holds and files that no entry names go one grace after they were seen, and what "
+    .. "anybody holds stays: disks and queries recover.",
   params = { readers = 2, files = 8 },
   cluster = function(params)
     return {

@@ -3,7 +3,8 @@
 -- letting it delete anything; nothing may change until both the configuration and the request say so.
 return {
   name = "reconcile-dry-run",
-  about = "A dry run counts orphans of both kinds and touches neither manifest nor disk.",
+  about = "A dry run counts orphans of both kinds and touches neither manifest nor disk: operators see the "
+    .. "numbers before they let it act.",
   params = { readers = 2, files = 8 },
   cluster = function(params)
     return {

@@ -3,7 +3,8 @@
 -- the next start, and every query until then still finds the deleted rows.
 return {
   name = "removal-fails-once",
-  about = "A removal that the disk refuses is tried again when the disk is well.",
+  about = "A removal that the disk refuses is tried again when the disk is well: else deleted rows are found "
+    .. "until the next start.",
   params = { files = 10 },
   cluster = { writers = 1, readers = 2 },
 

@@ -3,7 +3,8 @@
 -- through a link that breaks often enough; one that goes on where it stopped repeats no byte.
 return {
   name = "storage-resume-repeats-nothing",
-  about = "A body that breaks off goes on at the same peer where it stopped, and no byte comes twice.",
+  about = "A body that breaks off goes on at the same peer where it stopped, and no byte comes twice: large "
+    .. "files get through links that break.",
   params = { bytes = "8MiB", cuts = 2 },
   cluster = { writers = 1, readers = 1, config = { replication_retry_max_attempts = 10 } },
 

@@ -3,7 +3,8 @@
 -- the old bytes over the new ones a moment before everybody is told to fetch these, and nobody has them.
 return {
   name = "rewrite-during-pull",
-  about = "A file is rewritten while its former version is pulled: the new bytes stay.",
+  about = "A file is rewritten while its former version is pulled: the new bytes stay, for nobody else has them "
+    .. "yet.",
   phase = 3,
   params = { rounds = 4 },
   network = { bandwidth = "20Mbit/s" },

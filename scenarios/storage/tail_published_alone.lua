@@ -4,7 +4,8 @@
 -- publishes the tail alone, over the half that was there. It counts as pulled.
 return {
   name = "storage-tail-published-alone",
-  about = "Resuming over a short final file publishes the tail of the file as the file.",
+  about = "Resuming over a short final file `arc` publishes the tail of the file as the file; `current` fetches "
+    .. "the whole again.",
   params = {},
   cluster = { writers = 1, readers = 1 },
   closing = "short",

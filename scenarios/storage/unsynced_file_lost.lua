@@ -3,7 +3,8 @@
 -- naming files that exist nowhere any more.
 return {
   name = "storage-unsynced-file-lost",
-  about = "Power loss soon after a flush takes files that the manifest keeps for ever.",
+  about = "Power loss soon after a flush takes files that older releases have registered for ever; `current` "
+    .. "syncs before it registers.",
   params = { files = 3 },
   cluster = { writers = 1, readers = 2 },
   closing = "short",
