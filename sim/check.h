@@ -21,6 +21,13 @@ enum sim_rest {
     SIM_REST_STRONG /* after the rolling restart */
 };
 
+/* How the wait for rest ended. */
+enum sim_rest_end {
+    SIM_REST_LATE,   /* it did not come in time */
+    SIM_REST_QUIET,  /* all is at rest */
+    SIM_REST_EXCUSED /* no leader is possible (sim/recover.h): liveness is not owed, safety is */
+};
+
 RP_MUST_USE int sim_checks_new(struct sim_world *world, const struct rp_alloc *alloc,
                                struct sim_checks **checks_out);
 void sim_checks_free(struct sim_checks *checks);
@@ -83,8 +90,8 @@ void sim_checks_life_ends(struct sim_checks *checks, struct sim_pod *pod, bool i
 void sim_checks_stop_begins(struct sim_checks *checks, struct sim_pod *pod);
 /* The node admits a query now. */
 void sim_checks_query(struct sim_checks *checks, struct sim_pod *pod);
-/* At quiescence; `is_quiet` false: it was not reached within the bound. */
-void sim_checks_rest(struct sim_checks *checks, enum sim_rest rest, bool is_quiet);
+/* At quiescence, or when it did not come. */
+void sim_checks_rest(struct sim_checks *checks, enum sim_rest rest, enum sim_rest_end end);
 /* After the stop of everything, while pods' resources can still be counted. */
 void sim_checks_end(struct sim_checks *checks);
 

@@ -191,7 +191,19 @@ static bool has_holder(struct check_pod *pod, const struct sim_truth_file *file)
     return false;
 }
 
-static void check_missing_file(struct check_pod *pod, const struct sim_truth_file *file)
+/* What is asked of one rest. */
+struct rest {
+    enum sim_rest_end end;
+    uint64_t entry_budget;
+};
+
+static bool is_live(const struct rest *rest)
+{
+    return rest->end != SIM_REST_EXCUSED;
+}
+
+static void check_missing_file(struct check_pod *pod, const struct rest *rest,
+                               const struct sim_truth_file *file)
 {
     if (check_store_is_exempt(pod, file->path)) {
         return;
@@ -204,7 +216,7 @@ static void check_missing_file(struct check_pod *pod, const struct sim_truth_fil
                       "%.*s is visible with other bytes than the manifest's version",
                       CHECK_TEXT(file->path));
     }
-    if (has_holder(pod, file)) {
+    if (is_live(rest) && has_holder(pod, file)) {
         check_violate(pod, SIM_PROP_CONVERGES, "rest/missing",
                       "%.*s is missing though another node that is up holds it",
                       CHECK_TEXT(file->path));
@@ -212,7 +224,7 @@ static void check_missing_file(struct check_pod *pod, const struct sim_truth_fil
 }
 
 /* Returns how many files the pod lacks. */
-static uint64_t check_missing(struct check_pod *pod)
+static uint64_t check_missing(struct check_pod *pod, const struct rest *rest)
 {
     struct sim_checks *checks = pod->checks;
     struct sim_truth *truth = sim_world_truth(checks->world);
@@ -224,7 +236,7 @@ static uint64_t check_missing(struct check_pod *pod)
     const struct sim_truth_file **files = check_allocate(checks, max * sizeof *files);
     size_t count = sim_truth_missing(truth, pod->pod, files, max);
     for (size_t row = 0; row < count; row += 1) {
-        check_missing_file(pod, files[row]);
+        check_missing_file(pod, rest, files[row]);
     }
     rp_release(checks->alloc, (void *)files);
     return missing_count;
@@ -233,7 +245,10 @@ static uint64_t check_missing(struct check_pod *pod)
 static void check_log(struct check_pod *pod, const struct rp_node_inspection *inspection)
 {
     uint64_t last_index = sim_truth_last_index(sim_world_truth(pod->checks->world));
-    if (inspection->has_leader && pod->life.applied_index < last_index) {
+    if (!inspection->has_leader) {
+        check_violate(pod, SIM_PROP_CONVERGES, "rest/no-leader",
+                      "the node knows no leader, though a majority of the voters run");
+    } else if (pod->life.applied_index < last_index) {
         check_violate(pod, SIM_PROP_CONVERGES, "rest/log-behind",
                       "index %llu is applied, %llu committed",
                       (unsigned long long)pod->life.applied_index, (unsigned long long)last_index);
@@ -246,7 +261,23 @@ static bool pulls(const struct check_pod *pod)
     return config == NULL || config->is_replication_enabled;
 }
 
-static void check_pod_rest(struct check_pod *pod, bool is_quiet, uint64_t *budget)
+static void check_pod_liveness(struct check_pod *pod, const struct rest *rest,
+                               const struct rp_node_inspection *inspection, uint64_t missing_count)
+{
+    check_log(pod, inspection);
+    check_walk_rest(pod);
+    check_auth_rest(pod);
+    if (missing_count == 0 && !inspection->is_ready) {
+        check_violate(pod, SIM_PROP_BECOMES_READY, "rest/not-ready",
+                      "the node holds every file and does not report ready");
+    }
+    if (!inspection->is_idle && rest->end == SIM_REST_LATE) {
+        check_violate(pod, SIM_PROP_CONVERGES, "rest/not-idle",
+                      "the node is still busy when the time for it is over");
+    }
+}
+
+static void check_pod_rest(struct check_pod *pod, struct rest *rest)
 {
     struct rp_node *node = sim_pod_node(pod->pod);
     if (node == NULL || rp_node_manifest(node) == NULL || !pulls(pod) ||
@@ -255,38 +286,32 @@ static void check_pod_rest(struct check_pod *pod, bool is_quiet, uint64_t *budge
     }
     struct rp_node_inspection inspection;
     rp_node_inspect(node, &inspection);
-    check_log(pod, &inspection);
     check_delete_rest(pod);
     check_crash_rest(pod);
-    check_walk_rest(pod);
     check_wait_rest(pod);
-    check_auth_rest(pod);
-    check_entry_rest(pod, budget);
-    if (check_missing(pod) == 0 && !inspection.is_ready) {
-        check_violate(pod, SIM_PROP_BECOMES_READY, "rest/not-ready",
-                      "the node holds every file and does not report ready");
+    check_entry_rest(pod, &rest->entry_budget);
+    uint64_t missing_count = check_missing(pod, rest);
+    if (is_live(rest)) {
+        check_pod_liveness(pod, rest, &inspection, missing_count);
     }
     if (inspection.is_idle) {
         check_pull_rest(pod, &inspection);
         check_queue_rest(pod, &inspection);
         check_leaks(pod, &inspection);
-    } else if (!is_quiet) {
-        check_violate(pod, SIM_PROP_CONVERGES, "rest/not-idle",
-                      "the node is still busy when the time for it is over");
     }
 }
 
-void sim_checks_rest(struct sim_checks *checks, enum sim_rest rest, bool is_quiet)
+void sim_checks_rest(struct sim_checks *checks, enum sim_rest at, enum sim_rest_end end)
 {
-    (void)rest; /* what a restart changes shows in the lives */
-    uint64_t budget = CHECK_ENTRY_BUDGET;
+    (void)at; /* what a restart changes shows in the lives */
+    struct rest rest = {end, CHECK_ENTRY_BUDGET};
     for (size_t index = 0; index < sim_world_pod_count(checks->world); index += 1) {
         struct sim_pod *pod = sim_world_pod_at(checks->world, index);
         if (is_at_work(pod)) {
-            check_pod_rest(check_pod_of(checks, pod), is_quiet, &budget);
+            check_pod_rest(check_pod_of(checks, pod), &rest);
         }
     }
-    check_manifest_rest(checks);
+    check_manifest_rest(checks, end != SIM_REST_EXCUSED);
 }
 
 /* ---- At the end ------------------------------------------------------------------------------- */

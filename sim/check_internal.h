@@ -348,7 +348,7 @@ void check_reconcile_clear(struct check_pod *pod);
 
 void check_manifest_observe(struct check_pod *pod, const struct rp_observation *seen);
 void check_query(struct check_pod *pod);
-void check_manifest_rest(struct sim_checks *checks);
+void check_manifest_rest(struct sim_checks *checks, bool is_live);
 void check_flush_crashed(struct check_pod *pod);
 void check_flush_clear(struct sim_checks *checks);
 

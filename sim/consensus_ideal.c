@@ -132,6 +132,11 @@ static struct membership *membership_of(const struct sim_ideal_log *log, uint64_
     return NULL;
 }
 
+bool sim_ideal_log_is_member(const struct sim_ideal_log *log, uint64_t raft_id)
+{
+    return membership_of(log, raft_id) != NULL;
+}
+
 static int membership_add(struct sim_ideal_log *log, uint64_t raft_id)
 {
     if (membership_of(log, raft_id) != NULL) {

@@ -23,6 +23,9 @@ uint64_t sim_ideal_log_last_index(const struct sim_ideal_log *log);
 bool sim_ideal_log_entry(const struct sim_ideal_log *log, uint64_t index,
                          struct rp_view *bytes_out);
 
+/* Was that raft id ever let in? Alive or not. */
+bool sim_ideal_log_is_member(const struct sim_ideal_log *log, uint64_t raft_id);
+
 struct sim_consensus_ideal;
 
 /* Chosen points. A member's state becomes the snapshot that starters behind it begin with; and what

@@ -37,6 +37,15 @@ uint64_t sim_raft_folder_synced_index(const struct sim_raft_folder *folder);
 bool sim_raft_folder_entry(const struct sim_raft_folder *folder, uint64_t index, uint64_t *term_out,
                            struct rp_view *bytes_out);
 
+/* The term and index of the last entry or snapshot: which of two logs is fresher. */
+struct sim_raft_end {
+    uint64_t term, index;
+};
+struct sim_raft_end sim_raft_folder_end(const struct sim_raft_folder *folder);
+/* Raft ids of the voters in the latest configuration that the folder has, committed or not. Returns
+ * the whole count, of which at most `max` are written; 0: it has none. */
+size_t sim_raft_folder_voters(const struct sim_raft_folder *folder, uint64_t *ids_out, size_t max);
+
 /* ---- Messages and their transport ------------------------------------------------------------ */
 
 /* One message on its way; immutable, counted. */

@@ -58,5 +58,9 @@ bool sim_recover_can_spare(struct sim_world *world, struct sim_pod *const *pods,
 /* Notes in the result (field `unrecoverable`) what cannot come right, each thing once: the log, and
  * files by name up to a bound. From the phases of closing, and when a wait of the story timed out. */
 void sim_recover_note(struct sim_world *world);
+/* Why no leader is possible. False and "": one is. */
+bool sim_recover_leader_text(struct sim_world *world, char *text_out, size_t text_bytes);
+struct sim_result;
+void sim_recover_notes_free(struct sim_result *result);
 
 #endif

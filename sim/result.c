@@ -285,6 +285,23 @@ static json_t *make_cut_offs(const struct sim_result *result)
     return list;
 }
 
+static json_t *make_unrecoverable(const struct sim_result *result)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < result->unrecoverable_count; i++) {
+        const struct sim_unrecoverable *lost = &result->unrecoverable[i];
+        json_t *row = json_pack("{ss so}", "what", lost->what, "reason", make_text(lost->reason));
+        if (row != NULL && lost->path[0] != '\0') {
+            (void)json_object_set_new(row, "path", make_text(lost->path));
+        }
+        if (json_array_append_new(list, row) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
 static json_t *make_metrics(const struct sim_result *result)
 {
     json_t *metrics = json_object();
@@ -362,6 +379,8 @@ int sim_result_write_json(const struct sim_result *result, FILE *file)
         {"counters", make_counters(result)},
         {"metrics", make_metrics(result)},
         {"cut_off", make_cut_offs(result)},
+        {"unrecoverable", make_unrecoverable(result)},
+        {"t_conv_s", make_real(result->t_conv_s)},
         {"closing", make_text(result->is_closing_short ? "short" : "full")},
         {"version", json_integer(SIM_RESULT_VERSION)},
     };

@@ -66,6 +66,13 @@ struct sim_cut_off {
     uint64_t refused_count;
 };
 
+/* What the run was not owed, because nothing could bring it back (sim/recover.h). */
+struct sim_unrecoverable {
+    const char *what; /* "leader", "file", or "files" for those beyond a bound; constant memory */
+    char *path;       /* of a file; else "" */
+    char *reason;
+};
+
 /* All strings owned by the result. */
 struct sim_result {
     char *scenario; /* set by the caller of the run */
@@ -88,6 +95,9 @@ struct sim_result {
     size_t counters_count;
     struct sim_cut_off *cut_offs;
     size_t cut_off_count;
+    struct sim_unrecoverable *unrecoverable;
+    size_t unrecoverable_count;
+    double t_conv_s;   /* the bound of `converges` (sim/converge.h); 0: closing was not reached */
     char *params_json; /* one JSON object, set by the caller */
     char *repeat;      /* the command that repeats the run, set by the caller */
     bool is_closing_short;

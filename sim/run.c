@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "sim/alloc.h"
+#include "sim/recover.h"
 #include "sim/world_internal.h"
 
 #define TRACE_RING_BYTES ((size_t)4 << 20)
@@ -165,6 +166,7 @@ static void clear_result(struct sim_result *result)
         free(result->cut_offs[row].colon.node);
         free(result->cut_offs[row].nul.node);
     }
+    sim_recover_notes_free(result);
     free(result->violations);
     free(result->reached);
     free(result->metrics);

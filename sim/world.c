@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "sim/alloc.h"
+#include "sim/recover.h"
 #include "sim/world_internal.h"
 
 /* A world's birth and death, its pods, and what it says of itself. The run is in world_run.c. */
@@ -630,16 +631,14 @@ bool sim_world_is_settled(struct sim_world *world)
     return true;
 }
 
-bool sim_world_has_holder(struct sim_world *world, const struct sim_truth_file *file)
+static const char *holder_text(enum sim_recover_file status)
 {
-    for (size_t index = 0; index < world->pod_count; index += 1) {
-        struct sim_pod *pod = world->pods[index];
-        if (sim_pod_is_up(pod) && !sim_pod_is_hostile(pod) &&
-            sim_truth_holds(world->truth, pod, file)) {
-            return true;
-        }
+    switch (status) {
+    case SIM_RECOVER_FILE_HELD: return "";
+    case SIM_RECOVER_FILE_DOWN: return " without a holder that is up";
+    case SIM_RECOVER_FILE_LOST: break;
     }
-    return false;
+    return " without a holder";
 }
 
 void sim_world_unsettled_text(struct sim_world *world, char *text_out, size_t text_bytes)
@@ -661,7 +660,7 @@ void sim_world_unsettled_text(struct sim_world *world, char *text_out, size_t te
             written =
                 snprintf(text_out + used, text_bytes - used, "%s%.*s%s", row == 0 ? " (" : ", ",
                          (int)files[row]->path.length_bytes, (const char *)files[row]->path.bytes,
-                         sim_world_has_holder(world, files[row]) ? "" : " without a holder");
+                         holder_text(sim_recover_file(world, files[row])));
             used += written < 0 ? 0 : (size_t)written;
         }
         if (count > 0 && used + 1 < text_bytes) {

@@ -206,8 +206,13 @@ void sim_world_see(struct sim_world *world, struct sim_pod *pod,
 RP_MUST_USE int sim_world_new_pod(struct sim_world *world, const struct sim_add_spec *spec,
                                   struct sim_pod **pod_out);
 
-bool sim_world_has_holder(struct sim_world *world, const struct sim_truth_file *file);
 void sim_run_sum_up(struct sim_run *run); /* world_result.c */
+
+/* world_run.c: until that true time, where time then stands. False: interrupted. */
+bool sim_run_until(struct sim_run *run, rp_time_ns until_ns);
+
+/* world_close.c: all that follows the story, checks included. */
+void sim_run_close(struct sim_run *run);
 
 /* world_cut_off.c: when a pod is born, or is to come back as another release */
 void sim_world_note_release(struct sim_world *world, const struct sim_pod *pod);

@@ -1,6 +1,7 @@
 /* What a run that waited in vain was still owed (invariants.md, L): the message of `liveness` names it. */
 #include <stdio.h>
 
+#include "sim/recover.h"
 #include "sim/truth.h"
 #include "sim/world_internal.h"
 
@@ -13,7 +14,7 @@ static bool misses_what_is_held(struct sim_world *world, struct sim_pod *pod)
                        ? 0
                        : sim_truth_missing(world->truth, pod, files, MISSING_LOOKED_AT);
     size_t row = 0;
-    while (row < count && !sim_world_has_holder(world, files[row])) {
+    while (row < count && sim_recover_file(world, files[row]) != SIM_RECOVER_FILE_HELD) {
         row += 1;
     }
     return row < count;
@@ -67,9 +68,12 @@ static void name_unmet(struct sim_world *world, char *text_out, size_t text_byte
 void sim_world_fail_liveness(struct sim_world *world, const char *place, const char *detail)
 {
     char unmet[64];
-    char text[1024];
+    char lost[160];
+    char text[1280];
     name_unmet(world, unmet, sizeof unmet);
-    (void)snprintf(text, sizeof text, "%.900s%s%s", detail,
-                   unmet[0] == '\0' ? "" : "; not held: ", unmet);
+    bool is_lost = sim_recover_leader_text(world, lost, sizeof lost);
+    (void)snprintf(text, sizeof text, "%.900s%s%s%s%s", detail,
+                   unmet[0] == '\0' ? "" : "; not held: ", unmet, is_lost ? "; " : "", lost);
+    sim_recover_note(world);
     sim_world_fail(world, "liveness", rp_view_text(""), place, text);
 }

@@ -9,6 +9,7 @@
 #define GROUPS_SHOWN   12
 #define SAMPLES_SHOWN  3
 #define CUT_OFFS_SHOWN 12
+#define LOST_SHOWN     5
 
 void cli_format_bytes(uint64_t bytes, char text_out[32])
 {
@@ -142,6 +143,20 @@ static void print_cut_offs(const struct sim_result *result, FILE *file)
     }
 }
 
+static void print_unrecoverable(const struct sim_result *result, FILE *file)
+{
+    for (size_t i = 0; i < result->unrecoverable_count && i < LOST_SHOWN; i++) {
+        const struct sim_unrecoverable *lost = &result->unrecoverable[i];
+        fprintf(file, "  %snot owed%s     %s%s%s\n", cli_colour(file, CLI_YELLOW),
+                cli_colour(file, CLI_PLAIN), lost->path, lost->path[0] == '\0' ? "" : ": ",
+                lost->reason);
+    }
+    if (result->unrecoverable_count > LOST_SHOWN) {
+        fprintf(file, "               and %zu more, see \"unrecoverable\" in the result\n",
+                result->unrecoverable_count - LOST_SHOWN);
+    }
+}
+
 static void print_verdict(const struct sim_result *result, FILE *file)
 {
     static const char *const words[] = {"PASS", "FAIL", "ERROR"};
@@ -184,6 +199,7 @@ void cli_summary_print(const struct sim_result *result, const char *path, const 
             result->nodes, result->files, bytes);
     print_lag(&result->lag, file);
     print_cut_offs(result, file);
+    print_unrecoverable(result, file);
     print_reached(result, file);
     print_without(result, file);
     if (result->is_closing_short) {

@@ -170,7 +170,7 @@ void story_receive(struct sim_world *world, int pod, uint64_t conn, size_t lengt
 
 void story_rest(struct sim_world *world)
 {
-    sim_checks_rest(world->checks, SIM_REST_WEAK, true);
+    sim_checks_rest(world->checks, SIM_REST_WEAK, SIM_REST_QUIET);
 }
 
 void story_stop(struct sim_world *world, int number, rp_time_ns duration_ns)

@@ -381,7 +381,7 @@ static void busy_at_rest(struct sim_world *world)
 {
     story_all_ready(world);
     world->pods[READER].node.inspection.is_idle = false;
-    sim_checks_rest(world->checks, SIM_REST_WEAK, false);
+    sim_checks_rest(world->checks, SIM_REST_WEAK, SIM_REST_LATE);
 }
 
 static void not_ready_at_rest(struct sim_world *world)
