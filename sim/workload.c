@@ -191,7 +191,8 @@ static void flush_next(struct sim_flush *flush)
     struct sim_pod *pod = flush->pod;
     /* Ingest goes on in a stop until the node refuses it. */
     bool is_running = pod->state == SIM_POD_UP || pod->state == SIM_POD_STOPPING;
-    bool is_over = world->run->phase == SIM_PHASE_CLOSING; /* the story's workload ends with the story */
+    bool is_over =
+        world->run->phase == SIM_PHASE_CLOSING; /* the story's workload ends with the story */
     if (pod->node == NULL || pod->life != flush->life || !is_running || is_over) {
         end_flush(flush, RP_ERR_STOPPED);
         return;
