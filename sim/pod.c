@@ -91,6 +91,11 @@ bool sim_pod_is_gone(const struct sim_pod *pod)
     return pod->is_gone;
 }
 
+struct sim_pod *sim_pod_successor(const struct sim_pod *pod)
+{
+    return pod->successor;
+}
+
 struct sim_store *sim_pod_store(struct sim_pod *pod)
 {
     return pod->store;

@@ -41,6 +41,9 @@ struct sim_world *sim_pod_world(struct sim_pod *pod);
 bool sim_pod_is_gone(
     const struct sim_pod *pod); /* replaced by a new identity: never starts again */
 
+/* Who was last ordered to take its place under another identity; NULL: nobody. */
+struct sim_pod *sim_pod_successor(const struct sim_pod *pod);
+
 /* Completion of something that takes virtual time. Comes from an event, exactly once; error 0, or
  * RP_ERR_STOPPED when the node died first, RP_ERR_CANCELLED when the story was dropped. */
 struct sim_wait {

@@ -619,6 +619,7 @@ int sim_pod_replace(struct sim_pod *pod, const struct sim_replace_spec *spec,
     succession->is_address_kept = spec->is_address_kept;
     succession->start_delay_ns = spec->start_delay_ns;
     *successor_out = succession->successor;
+    pod->successor = succession->successor == pod ? pod->successor : succession->successor;
     struct sim_wait wait = {on_old_life_over, succession};
     if (spec->grace_ns == 0) {
         sim_pod_kill(pod, false);

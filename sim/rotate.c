@@ -97,6 +97,20 @@ static void replace_next(struct sim_rotation *rotation, struct slot *slot)
                     rotation->ready_timeout_ns;
 }
 
+/* Somebody else may have replaced the pod in the meantime: then it is the turn of who took its place,
+ * and time counts anew. */
+static void follow(struct sim_rotation *rotation, struct slot *slot)
+{
+    struct sim_pod *next = sim_pod_successor(slot->successor);
+    while (next != NULL) {
+        slot->successor = next;
+        slot->life_before = 0;
+        slot->late_ns =
+            sim_world_now(rotation->world) + rotation->each.grace_ns + rotation->ready_timeout_ns;
+        next = sim_pod_successor(next);
+    }
+}
+
 static bool is_slot_ready(const struct slot *slot)
 {
     return sim_pod_life(slot->successor) > slot->life_before && sim_pod_is_ready(slot->successor);
@@ -107,6 +121,9 @@ enum sim_rotation_state sim_rotation_step(struct sim_rotation *rotation)
     bool is_busy = false;
     for (uint32_t index = 0; index < rotation->slot_count; index += 1) {
         struct slot *slot = &rotation->slots[index];
+        if (slot->successor != NULL) {
+            follow(rotation, slot);
+        }
         if (slot->successor != NULL && is_slot_ready(slot)) {
             slot->successor = NULL;
         }
