@@ -39,7 +39,7 @@ struct sim_pod {
     char *label;            /* owned: its id, in a further cluster behind the cluster's name */
     enum sim_pod_state state;
     bool is_gone;
-    struct sim_pod *successor; /* of another identity, once one was ordered; borrowed */
+    struct sim_pod *successor;          /* of another identity, once one was ordered; borrowed */
     char boot_note[160];                /* why its last boot failed; "" else */
     enum rp_config_judgement judgement; /* of its last boot: whether it may run, and with others */
     enum rp_release release;            /* of the next life */
