@@ -197,6 +197,7 @@ int script_run_file(const struct script_options *options, struct script_outcome 
     }
     struct script *script = outcome_out->script;
     if (error == 0) {
+        script->text = options->text;
         error = script_story_new(script);
     }
     if (error == 0) {

@@ -19,6 +19,7 @@ struct sim_world;
 /* What the user asked for on the command line; all borrowed for the call. */
 struct script_options {
     const char *path;        /* of the scenario; also the place of the files it names */
+    const char *text;        /* what the file holds, when it need not be read; else NULL */
     const char *const *sets; /* each "key=value", as after --set */
     size_t set_count;
     uint64_t seed;

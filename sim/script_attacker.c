@@ -437,14 +437,15 @@ static void take_path(lua_State *lua, int options, struct script_attacker *attac
     attacker->is_blind = is_encrypted(pods[0]) || is_encrypted(pods[1]);
 }
 
+const luaL_Reg script_attacker_methods[] = {
+    {"send", attacker_send},        {"capture", script_attacker_capture},
+    {"replay", attacker_replay},    {"tamper", script_attacker_tamper},
+    {"drop", script_attacker_drop}, {"flood", script_attacker_flood},
+    {"stop", attacker_stop},        {NULL, NULL},
+};
+
 void script_push_attacker(lua_State *lua, int options)
 {
-    static const luaL_Reg methods[] = {
-        {"send", attacker_send},        {"capture", script_attacker_capture},
-        {"replay", attacker_replay},    {"tamper", script_attacker_tamper},
-        {"drop", script_attacker_drop}, {"flood", script_attacker_flood},
-        {"stop", attacker_stop},        {NULL, NULL},
-    };
     struct script *script = script_of(lua);
     struct sim_net *net = sim_world_net(script->world);
     struct script_attacker fresh;
@@ -460,8 +461,8 @@ void script_push_attacker(lua_State *lua, int options)
         luaL_error(lua, "out of memory");
     }
     sim_rng_init(&fresh.rng, script->seed, "attacker", rp_view_text(id), 0);
-    struct script_attacker *attacker =
-        script_push_object_sized(lua, SCRIPT_ATTACKER_TYPE, methods, sizeof *attacker);
+    struct script_attacker *attacker = script_push_object_sized(
+        lua, SCRIPT_ATTACKER_TYPE, script_attacker_methods, sizeof *attacker);
     *attacker = fresh;
     lua_pushvalue(lua, -1);
     (void)luaL_ref(lua, LUA_REGISTRYINDEX); /* it acts as long as the story lasts */

@@ -350,13 +350,12 @@ static int cluster_index(lua_State *lua)
 static void push_methods(lua_State *lua)
 {
     lua_newtable(lua);
-    luaL_setfuncs(lua, script_cluster_methods, 0);
-    luaL_setfuncs(lua, script_clusters_methods, 0);
-    luaL_setfuncs(lua, script_story_methods, 0);
-    luaL_setfuncs(lua, script_check_methods, 0);
-    luaL_setfuncs(lua, script_compact_methods, 0);
-    luaL_setfuncs(lua, script_consensus_methods, 0);
-    luaL_setfuncs(lua, script_propose_methods, 0);
+    for (const struct script_method_table *row = script_method_tables; row->object != NULL;
+         row += 1) {
+        if (strcmp(row->object, "c") == 0) {
+            luaL_setfuncs(lua, row->methods, 0);
+        }
+    }
 }
 
 static void push_fields(lua_State *lua, int params, struct sim_world *world)

@@ -41,7 +41,10 @@ static int open_protected(lua_State *lua)
 {
     struct script *script = script_of(lua);
     const char *slash = strrchr(script->path, '/');
-    if (!script_load(lua, script, slash == NULL ? script->path : slash + 1)) {
+    const char *name = slash == NULL ? script->path : slash + 1;
+    bool is_loaded = script->text == NULL ? script_load(lua, script, name)
+                                          : script_load_text(lua, name, rp_view_text(script->text));
+    if (!is_loaded) {
         return lua_error(lua);
     }
     lua_call(lua, 0, 1);

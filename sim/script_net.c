@@ -297,22 +297,23 @@ static int net_stale_dns(lua_State *lua)
     return 0;
 }
 
+const luaL_Reg script_net_methods[] = {
+    {"partition", net_partition},
+    {"isolate", net_isolate},
+    {"heal", net_heal},
+    {"link", net_link},
+    {"late", net_late},
+    {"segment", net_segment},
+    {"refuse", net_refuse},
+    {"blackhole", net_blackhole},
+    {"reuse_handles", net_reuse_handles},
+    {"stale_dns", net_stale_dns},
+    {NULL, NULL},
+};
+
 void script_push_net(lua_State *lua, struct sim_world *world)
 {
-    static const luaL_Reg methods[] = {
-        {"partition", net_partition},
-        {"isolate", net_isolate},
-        {"heal", net_heal},
-        {"link", net_link},
-        {"late", net_late},
-        {"segment", net_segment},
-        {"refuse", net_refuse},
-        {"blackhole", net_blackhole},
-        {"reuse_handles", net_reuse_handles},
-        {"stale_dns", net_stale_dns},
-        {NULL, NULL},
-    };
     struct sim_world **block =
-        script_push_object_sized(lua, SCRIPT_NET_TYPE, methods, sizeof *block);
+        script_push_object_sized(lua, SCRIPT_NET_TYPE, script_net_methods, sizeof *block);
     *block = world;
 }

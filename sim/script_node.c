@@ -641,7 +641,7 @@ static int node_flush(lua_State *lua)
 
 /* ---- The object --------------------------------------------------------------------------------- */
 
-static const luaL_Reg methods[] = {
+const luaL_Reg script_node_methods[] = {
     {"up", node_up},
     {"stop", node_stop},
     {"kill", node_kill},
@@ -702,7 +702,7 @@ static void push_node_type(lua_State *lua)
 {
     if (luaL_newmetatable(lua, SCRIPT_NODE_TYPE)) {
         lua_newtable(lua);
-        luaL_setfuncs(lua, methods, 0);
+        luaL_setfuncs(lua, script_node_methods, 0);
         lua_pushcclosure(lua, node_index, 1);
         lua_setfield(lua, -2, "__index");
         lua_pushcfunction(lua, node_text);

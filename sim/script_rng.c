@@ -2,7 +2,7 @@
  * other, nor anything in the world. */
 #include "sim/script_state.h"
 
-#include "sim/script_fields.h"
+#include "sim/script_story.h"
 
 /* ---- math.random ------------------------------------------------------------------------------ */
 
@@ -116,11 +116,12 @@ static int rng_duration(lua_State *lua)
     return 1;
 }
 
+const luaL_Reg script_rng_methods[] = {
+    {"int", rng_int},         {"chance", rng_chance},     {"pick", rng_pick},
+    {"shuffle", rng_shuffle}, {"duration", rng_duration}, {NULL, NULL},
+};
+
 void script_push_rng(lua_State *lua)
 {
-    static const luaL_Reg methods[] = {
-        {"int", rng_int},         {"chance", rng_chance},     {"pick", rng_pick},
-        {"shuffle", rng_shuffle}, {"duration", rng_duration}, {NULL, NULL},
-    };
-    script_push_object(lua, "rng", methods);
+    script_push_object(lua, "rng", script_rng_methods);
 }

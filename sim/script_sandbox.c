@@ -305,6 +305,15 @@ char *script_resolve(const struct script *script, const char *name)
     return resolved;
 }
 
+bool script_load_text(lua_State *lua, const char *name, struct rp_view text)
+{
+    lua_pushfstring(lua, "@%s", name);
+    int status = luaL_loadbufferx(lua, (const char *)text.bytes, text.length_bytes,
+                                  lua_tostring(lua, -1), "t");
+    lua_remove(lua, -2);
+    return status == LUA_OK;
+}
+
 bool script_load(lua_State *lua, struct script *script, const char *name)
 {
     char *resolved = script_resolve(script, name);
@@ -337,11 +346,9 @@ bool script_load(lua_State *lua, struct script *script, const char *name)
     }
     size_t length_bytes = 0;
     const char *text = lua_tolstring(lua, -1, &length_bytes);
-    lua_pushfstring(lua, "@%s", name);
-    int status = luaL_loadbufferx(lua, text, length_bytes, lua_tostring(lua, -1), "t");
-    lua_replace(lua, -3);
-    lua_pop(lua, 1);
-    return status == LUA_OK;
+    bool is_loaded = script_load_text(lua, name, rp_view_make(text, length_bytes));
+    lua_remove(lua, -2);
+    return is_loaded;
 }
 
 /* `require "_lib"`: dots separate folders as everywhere in Lua; each file runs once. */

@@ -27,6 +27,7 @@ struct script {
     bool is_over;      /* a limit was hit: nothing runs any more */
     bool is_condition; /* a condition is being evaluated: no sleep, no change */
     char *path;        /* owned; as given */
+    const char *text;  /* borrowed; of the file, NULL: it is read */
     char *folder;      /* owned; of the path, "." when it names none */
     char *root;        /* owned; the folder with links resolved */
     FILE *log;         /* borrowed; NULL: none */
@@ -74,6 +75,8 @@ void script_place_error(struct script *script, const char *message);
 /* Loads a file of the scenario's folder, by name within it, as a function on the stack.
  * False: an error text is on the stack instead. */
 bool script_load(lua_State *lua, struct script *script, const char *name);
+/* The same of a text at hand. */
+bool script_load_text(lua_State *lua, const char *name, struct rp_view text);
 /* The real path of `name` inside the scenario's own folder; NULL when there is none, or it lies
  * outside (then errno is 0), links resolved. Owned by the caller (free). */
 char *script_resolve(const struct script *script, const char *name);

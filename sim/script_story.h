@@ -91,7 +91,17 @@ struct sim_replace_spec;
 void script_take_replace(lua_State *lua, int options, const char *call,
                          struct sim_replace_spec *spec);
 
-/* Method tables of the objects. */
+/* Method tables of the objects, and the list of them all: those of `c` are set from it, and tests go
+ * through it. Objects by the names that stories give them; the last row is all NULL. */
+struct script_method_table {
+    const char *object;
+    const luaL_Reg *methods;
+};
+extern const struct script_method_table script_method_tables[];
+extern const luaL_Reg script_node_methods[];
+extern const luaL_Reg script_net_methods[];
+extern const luaL_Reg script_rng_methods[];
+extern const luaL_Reg script_attacker_methods[];
 extern const luaL_Reg script_story_methods[];
 extern const luaL_Reg script_check_methods[];
 extern const luaL_Reg script_cluster_methods[];
