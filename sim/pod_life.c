@@ -238,7 +238,7 @@ static void free_consensus(struct sim_pod *pod, bool is_kill, bool is_host)
 /* Whoever awaited the end of this life is told from an event of its own. */
 struct told_wait {
     struct sim_wait wait;
-    const struct rp_alloc *alloc;
+    struct sim_world *world;
 };
 
 static void tell_wait(void *context, uint64_t argument)
@@ -246,16 +246,16 @@ static void tell_wait(void *context, uint64_t argument)
     struct told_wait *told = context;
     (void)argument;
     struct sim_wait wait = told->wait;
-    rp_release(told->alloc, told);
+    sim_world_let_go(told->world, told);
     wait.done(wait.context, 0);
 }
 
 static void tell_soon(struct sim_world *world, const struct sim_wait *wait)
 {
-    struct told_wait *told = rp_allocate(&world->alloc, sizeof *told);
+    struct told_wait *told = sim_world_hold(world, sizeof *told);
     RP_ASSERT(told != NULL);
     told->wait = *wait;
-    told->alloc = &world->alloc;
+    told->world = world;
     (void)sim_event_queue_add(world->queue, 0, SIM_EVENT_POD, tell_wait, told, 0);
 }
 
@@ -549,7 +549,7 @@ static void on_old_life_over(void *context, int error)
 {
     struct succession *succession = context;
     if (error != 0) { /* the run is over */
-        rp_release(&succession->pod->world->alloc, succession);
+        sim_world_let_go(succession->pod->world, succession);
         return;
     }
     struct sim_pod *pod = succession->pod;
@@ -574,7 +574,7 @@ static void on_old_life_over(void *context, int error)
         }
     }
     rp_time_ns start_ns = sim_event_queue_now(world->queue) + succession->start_delay_ns;
-    rp_release(&world->alloc, succession);
+    sim_world_let_go(world, succession);
     sim_pod_boot_at(successor, start_ns);
 }
 
@@ -599,7 +599,7 @@ int sim_pod_replace(struct sim_pod *pod, const struct sim_replace_spec *spec,
                     struct sim_pod **successor_out)
 {
     struct sim_world *world = pod->world;
-    struct succession *succession = rp_allocate_zeroed(&world->alloc, sizeof *succession);
+    struct succession *succession = sim_world_hold(world, sizeof *succession);
     if (succession == NULL) {
         return RP_ERR_NOMEM;
     }
@@ -608,7 +608,7 @@ int sim_pod_replace(struct sim_pod *pod, const struct sim_replace_spec *spec,
         error = sim_pod_set_config(succession->successor, spec->config);
     }
     if (error != 0) {
-        rp_release(&world->alloc, succession);
+        sim_world_let_go(world, succession);
         return error;
     }
     if (spec->has_release) {

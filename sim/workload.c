@@ -354,7 +354,7 @@ static void tell_deletion(void *context, uint64_t argument)
     struct sim_deletion *deletion = context;
     (void)argument;
     deletion->wait.done(deletion->wait.context, &deletion->result);
-    rp_release(&deletion->world->alloc, deletion);
+    sim_world_let_go(deletion->world, deletion);
 }
 
 static void on_proposed(struct rp_node_proposal *proposal, int error, const char *code,
@@ -374,7 +374,7 @@ static void on_proposed(struct rp_node_proposal *proposal, int error, const char
 static struct sim_deletion *deletion_new(struct sim_world *world,
                                          const struct sim_propose_wait *wait)
 {
-    struct sim_deletion *deletion = rp_allocate_zeroed(&world->alloc, sizeof *deletion);
+    struct sim_deletion *deletion = sim_world_hold(world, sizeof *deletion);
     RP_ASSERT(deletion != NULL);
     deletion->world = world;
     deletion->wait = *wait;
@@ -428,7 +428,7 @@ static void tell_reconciliation(void *context, uint64_t argument)
     struct sim_reconciliation *reconciliation = context;
     (void)argument;
     reconciliation->wait.done(reconciliation->wait.context, &reconciliation->report);
-    rp_release(&reconciliation->world->alloc, reconciliation);
+    sim_world_let_go(reconciliation->world, reconciliation);
 }
 
 static void on_reconciled(struct rp_node_reconcile *request,
@@ -445,8 +445,7 @@ static void on_reconciled(struct rp_node_reconcile *request,
 void sim_workload_reconcile(struct sim_pod *pod, bool is_act, const struct sim_reconcile_wait *wait)
 {
     struct sim_world *world = pod->world;
-    struct sim_reconciliation *reconciliation =
-        rp_allocate_zeroed(&world->alloc, sizeof *reconciliation);
+    struct sim_reconciliation *reconciliation = sim_world_hold(world, sizeof *reconciliation);
     RP_ASSERT(reconciliation != NULL);
     reconciliation->world = world;
     reconciliation->wait = *wait;

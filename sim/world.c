@@ -161,6 +161,7 @@ void sim_world_clear(struct sim_world *world)
     sim_truth_free(world->truth);
     sim_ideal_log_free(world->ideal_log);
     sim_world_free_cut_offs(world);
+    sim_world_let_all_go(world);
     sim_world_spec_clear(&world->spec);
     struct rp_alloc alloc = world->alloc;
     rp_release(&alloc, world);

@@ -164,7 +164,14 @@ struct sim_world {
     struct sim_flush *flushes;
     struct sim_compaction *compactions;
     struct rp_table compacted; /* source path -> owned sim_compacted */
+    struct sim_held *held;     /* world_held.c */
 };
+
+/* world_held.c: zeroed memory for what an event will end, which the world releases when it is freed
+ * before that event. NULL: no memory. */
+void *sim_world_hold(struct sim_world *world, size_t size_bytes);
+void sim_world_let_go(struct sim_world *world, void *block);
+void sim_world_let_all_go(struct sim_world *world);
 
 /* run.c. Errors: RP_ERR_NOMEM. */
 RP_MUST_USE int sim_run_new(const struct sim_world_spec *spec, rp_time_ns zero_ns,

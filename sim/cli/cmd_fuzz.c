@@ -27,6 +27,7 @@ static const struct {
     const char *name;
     const char *about;
 } targets[] = {
+    {"api", "scenarios of random calls, well-typed and ill-typed, over any small cluster"},
     {"auth", "MACs, freshness and the memory of nonces"},
     {"cluster", "a whole small cluster: what happens to it, event by event"},
     {"command", "commands of the log applied to a small manifest, in every release"},

@@ -200,6 +200,37 @@ START_TEST(mistake_is_answered_at_its_line)
 }
 END_TEST
 
+/* ---- Ends in the middle -------------------------------------------------------------------------- */
+
+static const struct story_row abandoned[] = {
+    {"a proposal", "r:kill() c:go(function() r:propose{type = 'DeleteFile', path = 'x'} end)", NULL,
+     NULL},
+    {"anti-entropy", "r:kill() c:go(function() c:reconcile(r) end)", NULL, NULL},
+    {"a replacement", "c:go(function() r:replace{grace = 0} end)", NULL, NULL},
+    {"a new identity", "c:go(function() r:replace{identity = 'new', start_delay = '1h'} end)", NULL,
+     NULL},
+    {"a stop", "r:kill() c:go(function() r:stop() end)", NULL, NULL},
+    {"a flush", "c:go(function() c:flush{files = 10, every = '1s'} end)", NULL, NULL},
+    {"a rotation", "c:go(function() c:rotate() end)", NULL, NULL},
+    {"an exchange", "c:go(function() c:attacker():send(w, 'x') end)", NULL, NULL},
+};
+
+/* The story fails while something is on its way to it: the run ends then and there, and its memory is
+ * given back (which the sanitizers see). */
+START_TEST(abandoned_call_leaves_nothing)
+{
+    struct story_row row = abandoned[_i];
+    struct script_outcome outcome;
+    char body[512];
+    (void)snprintf(body, sizeof body, "%s c:sleep(0) error('enough')", row.body);
+    row.body = body;
+    run_story(&row, 1, &outcome);
+    ck_assert_msg(outcome.end == SCRIPT_END_ERROR, "%s: end %d", row.name, outcome.end);
+    ck_assert_msg(strstr(outcome.error, "enough") != NULL, "%s: %s", row.name, outcome.error);
+    script_outcome_clear(&outcome);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sim.script_calls");
@@ -208,6 +239,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, natural_story_passes, 0, ROWS(naturals));
     tcase_add_loop_test(tc, mistake_is_answered_at_its_line, 0, ROWS(mistakes));
+    tcase_add_loop_test(tc, abandoned_call_leaves_nothing, 0, ROWS(abandoned));
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
