@@ -190,6 +190,47 @@ START_TEST(dial_without_listener_is_refused_and_without_host_silent)
 }
 END_TEST
 
+/* An address that was left answers from where it is forwarded to, whatever way the message takes, until
+ * somebody lives there again or the forwarding ends. */
+START_TEST(left_address_answers_from_elsewhere_until_somebody_lives_there)
+{
+    struct world world;
+    struct peer former;
+    struct rp_view host = rp_view_text("10.0.0.3");
+    world_make(&world);
+    peer_attach(&world, &former, world.right_site, "10.0.0.3:9100");
+    sim_net_detach(former.endpoint, SIM_NET_PROCESS_ENDED);
+    sim_net_vacate(world.net, rp_view_text("10.0.0.3:9100"));
+    world.right.port->listen(world.right.port->state);
+    dial(&world, "10.0.0.3:9100");
+    run_for(&world, RP_NS_PER_S / 2);
+    ck_assert_int_eq(world.left.connected_count, 0);
+
+    sim_net_forward(world.net, host, rp_view_text("10.0.0.2"));
+    run_for(&world, 2 * RP_NS_PER_S); /* the dial is sent again */
+    ck_assert_int_eq(world.left.connected_count, 1);
+    ck_assert_int_eq(world.left.connect_error, 0);
+    ck_assert_int_eq(world.right.accepted_count, 1);
+    dial(&world, "10.0.0.3:9101"); /* the port counts there as everywhere */
+    run_for(&world, RP_NS_PER_S);
+    ck_assert_int_eq(world.left.connect_error, RP_ERR_REFUSED);
+
+    peer_attach(&world, &former, world.left_site, "10.0.0.3:9100");
+    former.port->listen(former.port->state);
+    dial(&world, "10.0.0.3:9100");
+    run_for(&world, RP_NS_PER_S);
+    ck_assert_int_eq(former.accepted_count, 1);
+    ck_assert_int_eq(world.right.accepted_count, 1);
+    sim_net_detach(former.endpoint, SIM_NET_HOST_LOST);
+
+    sim_net_forward(world.net, host, rp_view_make(NULL, 0));
+    dial(&world, "10.0.0.3:9100");
+    run_for(&world, RP_NS_PER_S);
+    ck_assert_int_eq(world.right.accepted_count, 1);
+    world_clear(&world);
+}
+END_TEST
+
 /* More than the window goes through in order, the sender being held up meanwhile. */
 START_TEST(body_beyond_window_arrives_whole_and_in_order)
 {
@@ -490,6 +531,7 @@ int main(void)
     TCase *tcase = tcase_create("net");
     tcase_add_test(tcase, dial_takes_one_round_trip);
     tcase_add_test(tcase, dial_without_listener_is_refused_and_without_host_silent);
+    tcase_add_test(tcase, left_address_answers_from_elsewhere_until_somebody_lives_there);
     tcase_add_test(tcase, body_beyond_window_arrives_whole_and_in_order);
     tcase_add_test(tcase, pause_holds_the_sender_up);
     tcase_add_test(tcase, partition_stalls_until_healed);
