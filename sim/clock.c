@@ -1,10 +1,8 @@
 #include "sim/clock.h"
 
+#include "fault/clock.h"
 #include "protocol/error.h"
 #include "protocol/panic.h"
-
-#define MILLION INT64_C(1000000)
-#define NONE    UINT32_MAX
 
 /* One armed timer. The slot is the world's, so the node's memory is touched only to fire or on a
  * call of the node. */
@@ -23,54 +21,28 @@ struct sim_clock {
     struct sim_gate gate;
     uint64_t event_argument;
     bool is_attached;
-    rp_time_ns anchor_true_ns, anchor_own_ns; /* where the present rate began */
-    int64_t drift_ppm;
-    int64_t wall_base_unix_ns; /* wall minus own, jumps included */
-    int64_t skew_ns;
-    struct armed *slots; /* owned */
+    struct fault_clock_face face; /* what is wrong with it */
+    int64_t wall_base_unix_ns;    /* true wall minus true time */
+    struct armed *slots;          /* owned */
     uint32_t slot_max, armed_count;
     uint64_t sequence_next;
 };
 
-/* span * ppm / 1e6 without overflow, rounded towards zero. */
-static int64_t drift_of(uint64_t span_ns, int64_t ppm)
+static rp_time_ns true_now(const struct sim_clock *clock)
 {
-    int64_t whole = (int64_t)(span_ns / (uint64_t)MILLION);
-    int64_t rest = (int64_t)(span_ns % (uint64_t)MILLION);
-    return whole * ppm + rest * ppm / MILLION;
+    return sim_event_queue_now(clock->queue);
 }
 
 rp_time_ns sim_clock_now(const struct sim_clock *clock)
 {
-    uint64_t span_ns = sim_event_queue_now(clock->queue) - clock->anchor_true_ns;
-    return clock->anchor_own_ns + span_ns + (uint64_t)drift_of(span_ns, clock->drift_ppm);
+    return fault_clock_face_own(&clock->face, true_now(clock));
 }
 
 int64_t sim_clock_wall(const struct sim_clock *clock)
 {
-    return clock->wall_base_unix_ns + clock->skew_ns + (int64_t)sim_clock_now(clock);
-}
-
-/* The first true time at which the node's clock shows `own_ns` or more. */
-static rp_time_ns true_time_of(const struct sim_clock *clock, rp_time_ns own_ns)
-{
-    rp_time_ns now_ns = sim_event_queue_now(clock->queue);
-    rp_time_ns own_now_ns = sim_clock_now(clock);
-    if (own_ns <= own_now_ns) {
-        return now_ns;
-    }
-    uint64_t span_ns = own_ns - own_now_ns;
-    if (clock->drift_ppm == 0) {
-        return span_ns > RP_TIME_NEVER - 1 - now_ns ? RP_TIME_NEVER - 1 : now_ns + span_ns;
-    }
-    uint64_t rate = (uint64_t)(MILLION + clock->drift_ppm);
-    uint64_t whole = span_ns / rate;
-    if (whole > (RP_TIME_NEVER >> 21)) {
-        return RP_TIME_NEVER - 1;
-    }
-    uint64_t spent_ns = whole * (uint64_t)MILLION;
-    spent_ns += ((span_ns % rate) * (uint64_t)MILLION + rate - 1) / rate;
-    return now_ns + spent_ns;
+    rp_time_ns true_ns = true_now(clock);
+    return fault_clock_face_wall(&clock->face, true_ns,
+                                 clock->wall_base_unix_ns + (int64_t)true_ns);
 }
 
 static uint64_t handle_of(const struct sim_clock *clock, const struct armed *slot)
@@ -92,8 +64,9 @@ static void timer_due(void *context, uint64_t argument);
 static void schedule(struct sim_clock *clock, struct armed *slot)
 {
     uint64_t argument = (uint64_t)(slot - clock->slots) << 32 | (uint32_t)clock->event_argument;
-    slot->event = sim_event_queue_add(clock->queue, true_time_of(clock, slot->deadline_ns),
-                                      SIM_EVENT_TIMER, timer_due, clock, argument);
+    rp_time_ns at_ns = fault_clock_face_when(&clock->face, true_now(clock), slot->deadline_ns);
+    slot->event =
+        sim_event_queue_add(clock->queue, at_ns, SIM_EVENT_TIMER, timer_due, clock, argument);
 }
 
 static void timer_due(void *context, uint64_t argument)
@@ -192,9 +165,7 @@ int sim_clock_new(const struct rp_alloc *alloc, struct sim_event_queue *queue,
     clock->alloc = alloc;
     clock->queue = queue;
     clock->wall_base_unix_ns = wall_base_unix_ns;
-    /* A new clock shows true time. */
-    clock->anchor_true_ns = sim_event_queue_now(queue);
-    clock->anchor_own_ns = clock->anchor_true_ns;
+    fault_clock_face_init(&clock->face, sim_event_queue_now(queue));
     clock->port.state = clock;
     clock->port.now_ns = port_now;
     clock->port.wall_unix_ns = port_wall;
@@ -262,22 +233,18 @@ void sim_clock_thaw(struct sim_clock *clock)
 
 void sim_clock_set_skew(struct sim_clock *clock, int64_t skew_ns)
 {
-    clock->skew_ns = skew_ns;
+    clock->face.skew_ns = skew_ns;
 }
 
 void sim_clock_jump(struct sim_clock *clock, int64_t jump_ns)
 {
-    clock->wall_base_unix_ns += jump_ns;
+    clock->face.jump_ns += jump_ns;
 }
 
 /* Armed timers keep their deadlines of the node's clock, so their true times move. */
 void sim_clock_set_drift(struct sim_clock *clock, int64_t drift_ppm)
 {
-    RP_ASSERT(drift_ppm > -MILLION);
-    rp_time_ns own_ns = sim_clock_now(clock);
-    clock->anchor_true_ns = sim_event_queue_now(clock->queue);
-    clock->anchor_own_ns = own_ns;
-    clock->drift_ppm = drift_ppm;
+    fault_clock_face_drift(&clock->face, true_now(clock), drift_ppm);
     for (uint32_t index = 0; index < clock->slot_max; index += 1) {
         struct armed *slot = &clock->slots[index];
         if (slot->timer != NULL && slot->event != 0) {

@@ -2,7 +2,8 @@
  * and the timers of the present life. All arithmetic is in integers.
  *
  * The monotonic clock is true virtual time at a rate of (1 + drift_ppm / 1e6); it never steps, and
- * goes on while the process is frozen. The wall clock is base + true time + skew, drifting alike.
+ * goes on while the process is frozen. The wall clock is base + true time + skew, drifting alike. What
+ * a wrong clock shows is worked out in fault/clock.h, for a real process too; the timers are ours.
  * Not modelled: granularity of timers, slack, leap seconds. */
 #ifndef REPLISIM_SIM_CLOCK_H
 #define REPLISIM_SIM_CLOCK_H
@@ -29,7 +30,7 @@ void sim_clock_detach(struct sim_clock *clock);
 void sim_clock_thaw(struct sim_clock *clock);
 
 void sim_clock_set_skew(struct sim_clock *clock, int64_t skew_ns);
-void sim_clock_set_drift(struct sim_clock *clock, int64_t drift_ppm); /* above -1e6 */
+void sim_clock_set_drift(struct sim_clock *clock, int64_t drift_ppm); /* above -1e6, at most 1e6 */
 void sim_clock_jump(struct sim_clock *clock, int64_t jump_ns);        /* the wall clock only */
 
 rp_time_ns sim_clock_now(const struct sim_clock *clock);

@@ -113,21 +113,8 @@ void sim_net_stall(struct sim_net *net, sim_site from, sim_site to, rp_time_ns d
 int sim_net_segment(struct sim_net *net, sim_site from, sim_site to, const size_t *sizes_bytes,
                     size_t size_count, bool is_coalesced)
 {
-    if (size_count > NET_SEGMENT_SIZES) {
-        return RP_ERR_INVALID;
-    }
-    for (size_t index = 0; index < size_count; index += 1) {
-        if (sizes_bytes[index] == 0) {
-            return RP_ERR_INVALID;
-        }
-    }
-    struct net_link *link = net_link(net, from, to);
-    link->is_coalesced = is_coalesced;
-    link->size_count = (uint8_t)size_count;
-    if (size_count > 0) {
-        memcpy(link->sizes_bytes, sizes_bytes, size_count * sizeof *sizes_bytes);
-    }
-    return 0;
+    return fault_segment_set(&net_link(net, from, to)->segment, sizes_bytes, size_count,
+                             is_coalesced);
 }
 
 /* ---- Partitions -------------------------------------------------------------------------------- */
@@ -235,8 +222,7 @@ void sim_net_heal(struct sim_net *net)
         for (struct net_link *link = net->links[bucket]; link != NULL; link = link->chained) {
             memset(&link->faults, 0, sizeof link->faults);
             link->stalled_until_ns = 0;
-            link->size_count = 0;
-            link->is_coalesced = false;
+            memset(&link->segment, 0, sizeof link->segment);
         }
     }
     for (size_t site = 0; site < net->site_count; site += 1) {

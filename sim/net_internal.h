@@ -2,10 +2,8 @@
 #ifndef REPLISIM_SIM_NET_INTERNAL_H
 #define REPLISIM_SIM_NET_INTERNAL_H
 
+#include "fault/piece.h"
 #include "sim/net.h"
-
-#define NET_SEGMENT_SIZES 16
-#define NET_COALESCE_NS   RP_NS_PER_MS
 
 struct net_link {
     struct net_link *chained;
@@ -15,10 +13,8 @@ struct net_link {
     rp_time_ns datagram_ns; /* when the last datagram arrives */
     rp_time_ns stalled_until_ns;
     uint32_t cut_count;
-    bool is_coalesced;
-    uint8_t size_count;
+    struct fault_segment segment;
     struct sim_link_faults faults;
-    size_t sizes_bytes[NET_SEGMENT_SIZES];
 };
 
 struct net_site {

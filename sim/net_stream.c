@@ -185,8 +185,8 @@ static rp_time_ns stream_due(const struct net_conn *conn, unsigned receiver)
         return RP_TIME_NEVER;
     }
     const struct net_piece *head = &stream->pieces[stream->piece_first];
-    bool is_waiting = conn->links[1 - receiver]->is_coalesced && !head->is_end;
-    return head->arrive_ns + (is_waiting ? NET_COALESCE_NS : 0);
+    bool is_waiting = conn->links[1 - receiver]->segment.is_coalesced && !head->is_end;
+    return head->arrive_ns + (is_waiting ? FAULT_COALESCE_NS : 0);
 }
 
 static rp_time_ns side_due(const struct net_conn *conn, unsigned index)
@@ -291,18 +291,9 @@ static void run_taps(struct net_conn *conn, unsigned index, struct rp_chunk *chu
     net_run_taps(conn->net, &passage, chunk);
 }
 
-static void corrupt(struct net_conn *conn, struct net_link *link, struct rp_chunk *chunk)
+static uint64_t draw(void *state)
 {
-    struct rp_block *block;
-    uint8_t *bytes;
-    if (rp_block_new(conn->net->spec.alloc, chunk->length_bytes, &block, &bytes) != 0) {
-        return;
-    }
-    memcpy(bytes, chunk->bytes, chunk->length_bytes);
-    uint64_t bit = sim_rng_below(&link->rng, (uint64_t)chunk->length_bytes * 8);
-    bytes[bit / 8] ^= (uint8_t)(1u << (bit % 8));
-    rp_block_release(chunk->block);
-    *chunk = rp_chunk_of(block);
+    return sim_rng_next(state);
 }
 
 static bool is_answering(const struct net_conn *conn, unsigned index)
@@ -325,7 +316,8 @@ static void send_taken(struct net_conn *conn, unsigned index, struct rp_chunk ch
     stream->sent_bytes += sent_bytes;
     stream->unacked_bytes += unacked_bytes;
     if (chunk.length_bytes > 0 && sim_rng_chance(&link->rng, link->faults.corrupt)) {
-        corrupt(conn, link, &chunk);
+        struct fault_random random = {&link->rng, draw};
+        fault_piece_corrupt(net->spec.alloc, &random, &chunk);
     }
     note_piece(conn, index, chunk, is_end);
     bool is_lost;
@@ -540,13 +532,6 @@ static void tell_ended(struct net_conn *conn, unsigned index, const struct sim_e
     }
 }
 
-/* How many bytes the next read takes at most. */
-static size_t cut_bytes(const struct net_link *link, const struct net_stream *stream)
-{
-    return link->size_count == 0 ? SIZE_MAX
-                                 : link->sizes_bytes[stream->size_next % link->size_count];
-}
-
 /* Pieces that have come are made one, as one read of a process would see them; no more than that read
  * takes, or every byte of a stream that is read byte by byte would be copied as often. */
 static void join_arrived(struct net_conn *conn, struct net_stream *stream, size_t wanted_bytes)
@@ -590,9 +575,9 @@ static struct rp_chunk take_bytes(struct net_conn *conn, unsigned sender)
     struct net_stream *stream = &conn->sides[sender].out;
     struct net_link *link = conn->links[sender];
     struct net_piece *head = piece_at(stream, 0);
-    size_t size = cut_bytes(link, stream);
+    size_t size = fault_segment_read(&link->segment, stream->size_next);
     size_t part = head->chunk.length_bytes < size ? head->chunk.length_bytes : size;
-    stream->size_next += link->size_count > 0;
+    stream->size_next += link->segment.size_count > 0;
     struct rp_chunk chunk = rp_chunk_slice(head->chunk, 0, part);
     rp_block_retain(chunk.block);
     head->chunk = rp_chunk_slice(head->chunk, part, head->chunk.length_bytes - part);
@@ -620,8 +605,9 @@ static void tell_stream(struct net_conn *conn, unsigned index, const struct sim_
         events.ended(events.context, handle, 0);
         return;
     }
-    if (conn->links[1 - index]->is_coalesced) {
-        join_arrived(conn, incoming, cut_bytes(conn->links[1 - index], incoming));
+    if (conn->links[1 - index]->segment.is_coalesced) {
+        join_arrived(conn, incoming,
+                     fault_segment_read(&conn->links[1 - index]->segment, incoming->size_next));
     }
     struct rp_chunk chunk = take_bytes(conn, 1 - index);
     if (conn->sides[1 - index].wants_room) {
