@@ -230,10 +230,11 @@ struct check_term {
     uint64_t leader_raft_id;
 };
 
-/* A flush whose registration has not been seen anywhere. */
+/* A flush whose registration its maker has not seen yet. */
 struct check_flush {
     struct check_pod *by;
     char sha256[RP_SHA256_HEX];
+    bool is_registered; /* somebody has seen it */
     bool is_excused;
     size_t path_bytes;
     uint8_t path[];

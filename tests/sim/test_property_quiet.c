@@ -114,6 +114,20 @@ static void flush_lost_by_a_crash(struct sim_world *world)
     story_rest(world);
 }
 
+/* Its new version stands under the name, and its registration is on the way (decision 41). */
+static void rewritten_before_it_is_ready(struct sim_world *world)
+{
+    (void)story_flushed(world, "db/cpu/a");
+    const struct fake_file *file = story_flush(world, "db/cpu/a");
+    story_become_ready(world, WRITER);
+    fake_commit(world, file);
+    story_pull(world, READER, file);
+    story_pull(world, OTHER, file);
+    story_become_ready(world, READER);
+    story_become_ready(world, OTHER);
+    story_rest(world);
+}
+
 static void flush_given_up_after_the_drain(struct sim_world *world)
 {
     const struct fake_file *file = story_flush(world, "db/cpu/a");
@@ -489,6 +503,7 @@ static const struct {
     {"damage is repaired", damage_is_repaired},
     {"file that nobody has any more", file_that_nobody_has_any_more},
     {"flush lost by a crash", flush_lost_by_a_crash},
+    {"rewritten before it is ready", rewritten_before_it_is_ready},
     {"flush given up after the drain", flush_given_up_after_the_drain},
     {"deleted while queued", deleted_while_queued},
     {"same nonce in another life", same_nonce_in_another_life},
