@@ -448,6 +448,7 @@ void rp_node_inspect(struct rp_node *node, struct rp_node_inspection *inspection
     inspection_out->query_refused_count = node->query_gate.refused_count;
     inspection_out->is_missing_any = rp_puller_is_missing_any(node->puller);
     inspection_out->connection_count = node->link_count;
+    inspection_out->serve_count = node->serve_count;
     inspection_out->request_count = node->call_count;
     inspection_out->peer_count = rp_peers_count(node->peers);
     inspection_out->deletes_dropped_count = node->deletes_dropped_count;

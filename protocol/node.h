@@ -156,6 +156,7 @@ struct rp_node_inspection {
     uint64_t query_refused_count; /* by the gate, in this life */
     bool is_missing_any;          /* a rescan is pending because something is missing */
     size_t connection_count;      /* both directions */
+    size_t serve_count;           /* fetches that it answers, each with a limit */
     size_t request_count;         /* store and consensus calls in flight */
     size_t peer_count;
     size_t nonce_count;

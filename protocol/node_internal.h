@@ -121,6 +121,7 @@ struct rp_node {
     struct node_pending_proposal *proposals;
     uint64_t next_request;
     uint64_t serve_number;
+    size_t serve_count; /* sessions that exist */
 
     /* node_flush.c */
     struct rp_registrar *registrar;

@@ -24,6 +24,7 @@ static void destroy(struct node_serve *serve)
     node_read_close(node, serve->reader);
     rp_fetch_server_free(serve->server);
     rp_release(node->ports.alloc, serve);
+    node->serve_count -= 1;
 }
 
 /* The connection is over for it. A store call that is still out keeps it alive until it returns. */
@@ -336,6 +337,7 @@ void node_serve_begin(struct node_inbound *inbound, const struct rp_fetch_file *
     serve->node = node;
     serve->inbound = inbound;
     serve->number = ++node->serve_number;
+    node->serve_count += 1;
     serve->timestamp = request->timestamp;
     node_call_init(&serve->call, node, on_stated, serve);
     node_timer_init(&serve->timer, on_timer, serve);

@@ -58,8 +58,8 @@ static enum quiet judge_pod(struct sim_pod *pod)
     }
     struct rp_node_inspection inspection;
     rp_node_inspect(pod->node, &inspection);
-    if (!inspection.has_leader) {
-        return BUSY;
+    if (!inspection.has_leader || inspection.serve_count > 0) {
+        return BUSY; /* a serve to a host that fell silent ends by its limit */
     }
     if (inspection.is_missing_any && waits_for_file(pod->world, pod)) {
         return BUSY; /* a rescan is pending that will find it */

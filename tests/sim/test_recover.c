@@ -68,6 +68,7 @@ static const struct {
     {"last copy lost", "story=last_copy_lost", "file", "no honest copy is left"},
     {"last copy down", "story=last_copy_down", "file", "nodes that are down: reader-1"},
     {"one copy left", "story=one_copy_left", NULL, NULL},
+    {"host falls silent", "story=silent_host", NULL, NULL},
 };
 
 /* Nothing that nobody could bring back is held against the run, and no run passes silently. */

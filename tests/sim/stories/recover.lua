@@ -49,6 +49,16 @@ function stories.one_copy_left(c)
   lose_copies(c, first(c), "reader-1")
 end
 
+-- Whom the writer sends four bodies to falls silent in the midst of them: no reset, no close. They
+-- end by the limit of a serve, minutes later.
+function stories.silent_host(c)
+  local writer = c:node("writer-1")
+  c.net:link("writer-1", "reader-1", { bandwidth = "10MiB/s" })
+  c:go(function() writer:flush{ files = 4, bytes = "20MiB" } end)
+  c:sleep("1s")
+  c:node("reader-1"):kill{ host = true }
+end
+
 function stories.settle_in_vain(c)
   lose_copies(c, first(c), nil)
   c:settle("1m")
