@@ -1,5 +1,6 @@
-/* One simulation, owner of everything in it: the event queue, network, disks, pods, truth, checkers
- * and result. No globals: ten worlds can live in one process.
+/* One cluster in its run: its pods, consensus, truth and checkers. Time, network, disks, trace and result
+ * are the run's (world_internal.h), which begins with the scenario's own cluster and may take in
+ * further ones. No globals: ten runs can live in one process.
  *
  * A run: set-up (the cluster boots and joins before virtual time 0, by the ordinary handshakes), the
  * story (a scenario, or a C test), then closing: weak heal and rest, rolling restart and rest, stop
