@@ -45,7 +45,7 @@ static struct rp_block *block_new(struct sim_world *world, struct sim_raft_messa
 
 void sim_world_trust_consensus(struct sim_world *world)
 {
-    world->is_consensus_trusting = true;
+    world->run->is_consensus_trusting = true;
 }
 
 /* ---- Members ----------------------------------------------------------------------------------- */
@@ -107,7 +107,7 @@ void sim_pod_receive_message(void *context, const struct sim_net_arrival *arriva
     }
     struct sim_raft_arrival told = {holder->is_authentic, arrival->is_resent, arrival->session};
     if (sim_consensus_raft_deliver(pod->raft, holder->message, &told,
-                                   pod->world->is_consensus_trusting)) {
+                                   pod->world->run->is_consensus_trusting)) {
         tell_checks(pod, holder, arrival);
     }
 }

@@ -133,6 +133,7 @@ struct sim_run {
     enum sim_closing closing;
     const struct sim_story *story;
     bool is_story_done, is_story_dropped, is_interrupted;
+    bool is_consensus_trusting; /* sim_world_trust_consensus */
     struct sim_result result;
     uint64_t flush_number;      /* of files, in their names */
     uint64_t flush_count;       /* of workloads */
@@ -155,11 +156,10 @@ struct sim_world {
     struct sim_ideal_log *ideal_log;
     struct sim_truth *truth;
     struct sim_checks *checks;
-    struct sim_rng identities;  /* raft ids */
-    struct rp_table cut_offs;   /* world_cut_off.c */
-    bool is_consensus_trusting; /* sim_world_trust_consensus */
-    bool has_mixed_macs;        /* pods of releases that cannot authenticate each other */
-    struct sim_pod **pods;      /* owned, in order of birth */
+    struct sim_rng identities; /* raft ids */
+    struct rp_table cut_offs;  /* world_cut_off.c */
+    bool has_mixed_macs;       /* pods of releases that cannot authenticate each other */
+    struct sim_pod **pods;     /* owned, in order of birth */
     size_t pod_count, pod_max;
     struct sim_flush *flushes;
     struct sim_compaction *compactions;

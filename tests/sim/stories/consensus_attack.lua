@@ -103,6 +103,17 @@ function stories.other_node(c)
   c:settle("1m")
 end
 
+-- To a node of the same name in another cluster with the same secret: the MAC verifies there.
+function stories.other_cluster(c)
+  local x, y = pair(c)
+  local o = c:cluster{ name = "staging", writers = 2, readers = 0, share_secret = true }
+  local a = c:attacker{ on_path = { x, y } }
+  load(c)
+  a:replay(a:capture{ type = "AppendEntriesResult", to = x }, { to = o:node("writer-1") })
+  c:settle("1m")
+  o:settle("1m")
+end
+
 -- One field changed under the MAC of the rest.
 function stories.changed(c)
   local x, y = pair(c)
