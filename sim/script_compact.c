@@ -114,9 +114,23 @@ static const struct rp_file_entry *find_entry(struct sim_pod *pod, struct rp_vie
     return manifest == NULL ? NULL : rp_manifest_file(manifest, path);
 }
 
+static int rewrite(lua_State *lua, lua_KContext since);
+
+static int rewrite_again(lua_State *lua, int status, lua_KContext since)
+{
+    (void)status;
+    return rewrite(lua, since);
+}
+
 int script_node_rewrite(lua_State *lua)
 {
+    return rewrite(lua, 0);
+}
+
+static int rewrite(lua_State *lua, lua_KContext since)
+{
     static const char *const keys[] = {"bytes", NULL};
+    lua_settop(lua, 3);
     struct script_task *task = script_running_task(lua, "n:rewrite");
     struct sim_pod *pod = script_take_node(lua, 1, "n:rewrite");
     struct rp_view path = script_take_path(lua, 2, "n:rewrite");
@@ -127,6 +141,9 @@ int script_node_rewrite(lua_State *lua)
         return luaL_error(lua, "n:rewrite: the node is down");
     }
     const struct rp_file_entry *entry = find_entry(pod, path);
+    if (entry == NULL && script_awaits_registration(sim_pod_world(pod), path, &since)) {
+        return script_sleep(lua, task, SCRIPT_REGISTERED_POLL_NS, since, rewrite_again);
+    }
     if (entry == NULL || entry->size_bytes < 0) {
         return luaL_error(lua, "n:rewrite: no such file in the manifest: %s", lua_tostring(lua, 2));
     }

@@ -164,3 +164,17 @@ int script_flush(lua_State *lua, struct sim_pod *pod, const char *call)
     }
     return script_yield(lua, task, 0, return_list);
 }
+
+/* ---- What follows a flush -------------------------------------------------------------------------- */
+
+#define REGISTERED_WAIT_NS (60 * RP_NS_PER_S)
+
+bool script_awaits_registration(struct sim_world *world, struct rp_view path, lua_KContext *since)
+{
+    rp_time_ns now_ns = sim_world_now(world);
+    if (*since == 0) {
+        *since = (lua_KContext)now_ns + 1; /* 0 means: not yet */
+    }
+    bool is_over = now_ns + 1 - (rp_time_ns)*since >= REGISTERED_WAIT_NS;
+    return !is_over && sim_workload_is_on_its_way(world, path);
+}

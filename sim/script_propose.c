@@ -56,11 +56,29 @@ static int return_answer(lua_State *lua, int status, lua_KContext context)
     return 1;
 }
 
+static int delete_file(lua_State *lua, lua_KContext since);
+
+static int delete_again(lua_State *lua, int status, lua_KContext since)
+{
+    (void)status;
+    return delete_file(lua, since);
+}
+
 static int call_delete(lua_State *lua)
 {
+    return delete_file(lua, 0);
+}
+
+/* Right after a flush the file is on its way into the manifest; what is in it can be deleted. */
+static int delete_file(lua_State *lua, lua_KContext since)
+{
+    lua_settop(lua, 2);
     struct script_task *task = script_running_task(lua, "c:delete");
     size_t length_bytes = 0;
     const char *path = luaL_checklstring(lua, 2, &length_bytes);
+    if (script_awaits_registration(script_world(lua), rp_view_make(path, length_bytes), &since)) {
+        return script_sleep(lua, task, SCRIPT_REGISTERED_POLL_NS, since, delete_again);
+    }
     struct sim_propose_wait wait = {propose_done, task};
     sim_workload_delete(script_world(lua), rp_view_make(path, length_bytes),
                         rp_view_text("retention"), &wait);

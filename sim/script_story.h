@@ -79,6 +79,12 @@ void script_story_timed_out(struct script *script, const char *place, const char
 /* The world let go of the story, or it ended: completions have nobody to wake. */
 bool script_story_is_dropped(const struct script *script);
 
+/* A call on a path right after its flush waits for the registration: true while there is one to wait
+ * for, at most a minute. `since` is 0 at first, then what the last call left in it; to be passed on
+ * through script_sleep, for SCRIPT_REGISTERED_POLL_NS each time. */
+#define SCRIPT_REGISTERED_POLL_NS (5 * RP_NS_PER_MS)
+bool script_awaits_registration(struct sim_world *world, struct rp_view path, lua_KContext *since);
+
 /* n:hostile and n:disk. */
 int script_node_hostile(lua_State *lua);
 int script_node_disk(lua_State *lua);

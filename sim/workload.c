@@ -395,6 +395,29 @@ void sim_workload_propose(struct sim_pod *pod, struct rp_view command,
     rp_node_propose(pod->node, &deletion->proposal, command);
 }
 
+static bool has_registrations(struct sim_pod *pod)
+{
+    if (pod->node == NULL) {
+        return false;
+    }
+    struct rp_node_inspection inspection;
+    rp_node_inspect(pod->node, &inspection);
+    return inspection.registrar.queue_depth + inspection.registrar.under_way_count > 0;
+}
+
+bool sim_workload_is_on_its_way(struct sim_world *world, struct rp_view path)
+{
+    if (sim_truth_file(world->truth, path) != NULL) {
+        return false;
+    }
+    size_t row = 0;
+    while (row < world->pod_count && !(sim_store_content(world->pods[row]->store, path) != NULL &&
+                                       has_registrations(world->pods[row]))) {
+        row += 1;
+    }
+    return row < world->pod_count;
+}
+
 void sim_workload_delete(struct sim_world *world, struct rp_view path, struct rp_view reason,
                          const struct sim_propose_wait *wait)
 {

@@ -52,6 +52,8 @@ struct sim_propose_wait {
 /* Any command, as that node would send it: applied when it leads, else forwarded. */
 void sim_workload_propose(struct sim_pod *pod, struct rp_view command,
                           const struct sim_propose_wait *wait);
+/* The path was never committed, but a node that is up stores it and has registrations on the way. */
+bool sim_workload_is_on_its_way(struct sim_world *world, struct rp_view path);
 /* DeleteFile through consensus, proposed by whichever node leads or forwards. */
 void sim_workload_delete(struct sim_world *world, struct rp_view path, struct rp_view reason,
                          const struct sim_propose_wait *wait);

@@ -63,6 +63,9 @@ static const char *const rows[] = {
     "story=query",
     "story=gated gate=true",
     "story=rewrite",
+    "story=after_flush",
+    "story=after_flush consensus=ideal",
+    "story=after_flush release=arc",
     "story=propose",
     "story=arguments",
 };

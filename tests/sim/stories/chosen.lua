@@ -282,6 +282,26 @@ function stories.rewrite(c)
 end
 
 -- Commands as a member may send them, and what they are answered.
+-- A flush returned: its files are stored, and on their way into the manifest. What is said of them next
+-- waits until they are there; what is said of no file at all is refused or answered at once.
+function stories.after_flush(c)
+  local p = c:flush{ files = 3 }
+  c:node("writer-1"):rewrite(p[1], { bytes = 1 })
+  c:delete(p[2])
+  local q = c:node("reader-1"):flush{ files = 2 }
+  c:delete(q[1])
+  c:node("writer-1"):rewrite(q[2])
+  c:check(not pcall(function() c:node("writer-1"):rewrite("no/such") end), "nobody has it")
+  local began = c:now()
+  c:delete("no/such")
+  c:check(c:now() - began < 1, "answered at once")
+  c:settle("1m")
+  local sizes = {}
+  for _, entry in ipairs(c:manifest()) do sizes[entry.path] = entry.size_bytes end
+  c:check(sizes[p[1]] == 1 and sizes[p[3]] == 65536 and sizes[q[2]] == 65536, "what was kept")
+  c:check(sizes[p[2]] == nil and sizes[q[1]] == nil, "what was deleted")
+end
+
 function stories.propose(c)
   local writer, reader = c:node("writer-1"), c:node("reader-1")
   c:flush{ files = 2 }
