@@ -114,6 +114,13 @@ static const struct rp_file_entry *find_entry(struct sim_pod *pod, struct rp_vie
     return manifest == NULL ? NULL : rp_manifest_file(manifest, path);
 }
 
+/* Committed, though the node that is asked has not applied it yet. */
+static bool is_in_truth(struct sim_pod *pod, struct rp_view path)
+{
+    const struct sim_truth_file *file = sim_truth_file(sim_world_truth(sim_pod_world(pod)), path);
+    return file != NULL && file->is_registered;
+}
+
 static int rewrite(lua_State *lua, lua_KContext since);
 
 static int rewrite_again(lua_State *lua, int status, lua_KContext since)
@@ -141,7 +148,8 @@ static int rewrite(lua_State *lua, lua_KContext since)
         return luaL_error(lua, "n:rewrite: the node is down");
     }
     const struct rp_file_entry *entry = find_entry(pod, path);
-    if (entry == NULL && script_awaits_registration(sim_pod_world(pod), path, &since)) {
+    if (entry == NULL &&
+        (is_in_truth(pod, path) || script_awaits_registration(sim_pod_world(pod), path, &since))) {
         return script_sleep(lua, task, SCRIPT_REGISTERED_POLL_NS, since, rewrite_again);
     }
     if (entry == NULL || entry->size_bytes < 0) {

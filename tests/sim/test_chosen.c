@@ -65,7 +65,6 @@ static const char *const rows[] = {
     "story=rewrite",
     "story=after_flush",
     "story=after_flush consensus=ideal",
-    "story=after_flush release=arc",
     "story=propose",
     "story=arguments",
 };

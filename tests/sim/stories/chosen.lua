@@ -288,7 +288,7 @@ function stories.after_flush(c)
   local p = c:flush{ files = 3 }
   c:node("writer-1"):rewrite(p[1], { bytes = 1 })
   c:delete(p[2])
-  local q = c:node("reader-1"):flush{ files = 2 }
+  local q = c:node("writer-1"):flush{ files = 2 }
   c:delete(q[1])
   c:node("writer-1"):rewrite(q[2])
   c:check(not pcall(function() c:node("writer-1"):rewrite("no/such") end), "nobody has it")
