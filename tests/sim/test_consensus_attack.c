@@ -37,7 +37,7 @@ static void run(const char *file, const char *story, uint64_t seed, bool is_trus
 
 static const char *const rows[] = {
     "seen",     "replayed",  "again", "next_life", "other_node", "changed",       "forged",
-    "tampered", "held_back", "rules", "blind",     "arguments",  "other_cluster",
+    "tampered", "held_back", "rules", "blind",     "arguments",  "other_cluster", "outsider",
 };
 
 static void holds(const char *file, const char *story)
@@ -78,10 +78,11 @@ END_TEST
 static const struct {
     const char *story, *why;
 } bad_rows[] = {
-    {"again", "sent it again"},        {"next_life", "sent to another life"},
-    {"other_node", "another member"},  {"other_cluster", "of another cluster"},
-    {"changed", "no member made it"},  {"forged", "no member made it"},
-    {"tampered", "no member made it"}, {"held_back", "sent it again"},
+    {"again", "sent it again"},       {"next_life", "sent to another life"},
+    {"other_node", "another member"}, {"other_cluster", "of another cluster"},
+    {"changed", "no member made it"}, {"outsider", "no member made it"},
+    {"forged", "no member made it"},  {"tampered", "no member made it"},
+    {"held_back", "sent it again"},
 };
 
 /* A transport that asks for no proof is found out by the checker, and the reason is told. */

@@ -132,6 +132,16 @@ function stories.forged(c)
   c:settle("1m")
 end
 
+-- Entries of a leader that never was, in a term that never comes.
+function stories.outsider(c)
+  local x, y = pair(c)
+  local a = c:attacker{}
+  for _, n in ipairs(c:nodes{}) do a:send(n, { type = "AppendEntries", term = 1000, as = y }) end
+  c:sleep("3s")
+  c:check(c:leader() == x, "the leader gave way to nobody")
+  c:settle("1m")
+end
+
 function stories.tampered(c)
   local x, y = pair(c)
   local a = c:attacker{ on_path = { x, y } }
