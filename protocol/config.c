@@ -186,6 +186,11 @@ const struct rp_config_key *rp_config_key_at(size_t index)
     return &ROWS[index].key;
 }
 
+uint64_t rp_config_key_max(size_t index)
+{
+    return ROWS[index].count_max;
+}
+
 static const struct row *find_row(struct rp_view key)
 {
     for (size_t index = 0; index < ROW_TOTAL; index += 1) {

@@ -80,6 +80,8 @@ struct rp_config_key {
 };
 size_t rp_config_key_count(void);
 const struct rp_config_key *rp_config_key_at(size_t index);
+/* The greatest count that is taken; 0: the key is no count, or has no bound of ours. */
+uint64_t rp_config_key_max(size_t index);
 
 /* Start-up checks (behaviour.md 13): is this node to run the peer channel at all, and is its
  * configuration fatal? Texts are for the user. */

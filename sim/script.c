@@ -186,6 +186,29 @@ static int run_world(struct script *script, const struct script_options *options
     return judge(outcome);
 }
 
+int script_read_spec(const struct script_options *options, struct sim_world_spec *spec_out,
+                     char error_out[SCRIPT_TEXT_MAX])
+{
+    struct script_outcome outcome;
+    memset(&outcome, 0, sizeof outcome);
+    int error = script_new(options->path, options->seed, NULL, &outcome.script);
+    if (error == 0) {
+        outcome.script->text = options->text;
+        error = script_story_new(outcome.script);
+    }
+    if (error == 0) {
+        error = declare(outcome.script, options, &outcome);
+    }
+    if (error == 0) {
+        *spec_out = outcome.script->spec;
+        outcome.script->has_spec = false;
+    }
+    (void)snprintf(error_out, SCRIPT_TEXT_MAX, "%s",
+                   outcome.error[0] != '\0' ? outcome.error : "out of memory");
+    script_outcome_clear(&outcome);
+    return error;
+}
+
 int script_run_file(const struct script_options *options, struct script_outcome *outcome_out)
 {
     memset(outcome_out, 0, sizeof *outcome_out);

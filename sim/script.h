@@ -66,6 +66,12 @@ RP_MUST_USE int script_run_file(const struct script_options *options,
                                 struct script_outcome *outcome_out);
 void script_outcome_clear(struct script_outcome *outcome);
 
+/* What the scenario declares, with its parameters set: the cluster, network and disks of a run that is
+ * not made. Errors: RP_ERR_INVALID (`error_out` tells), RP_ERR_NOMEM; else the spec is the caller's. */
+struct sim_world_spec;
+RP_MUST_USE int script_read_spec(const struct script_options *options,
+                                 struct sim_world_spec *spec_out, char error_out[SCRIPT_TEXT_MAX]);
+
 /* Releases under which a scenario must fail, each with its property: the key `breaks`. */
 struct script_breaks {
     bool is_declared;

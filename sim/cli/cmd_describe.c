@@ -7,11 +7,12 @@
 #include "fault/catalog.h"
 #include "protocol/config.h"
 #include "protocol/release.h"
+#include "sim/cli/describe.h"
 #include "sim/property.h"
 #include "sim/reach.h"
 #include "sim/script.h"
 
-static void print_heading(const char *name, const char *kind)
+void cli_describe_heading(const char *name, const char *kind)
 {
     printf("%s%s%s (%s)\n", cli_colour(stdout, CLI_BOLD), name, cli_colour(stdout, CLI_PLAIN),
            kind);
@@ -23,12 +24,15 @@ static bool describe_property(const char *name)
     if (!sim_property_parse(rp_view_text(name), &property)) {
         return false;
     }
-    print_heading(name, "property");
+    cli_describe_heading(name, "property");
     printf("  %s\n", sim_property_about(property));
     printf("  %s\n", sim_property_judged(property));
     if (property != SIM_PROP_SAME_SEED_SAME_TRACE) {
         printf("  A scenario that shows its violation says expect = { violates = \"%s\" }.\n",
                name);
+    }
+    if (property == SIM_PROP_CONVERGES) {
+        cli_describe_bound();
     }
     for (int i = 0; i < RP_RELEASE_COUNT; i++) {
         const char *paragraph = sim_expect_exception((enum rp_release)i, property);
@@ -58,7 +62,7 @@ static bool describe_sweep_property(const char *name)
     for (size_t i = 0; i < sim_sweep_property_count(); i++) {
         const struct sim_sweep_property *property = sim_sweep_property_at(i);
         if (strcmp(property->name, name) == 0) {
-            print_heading(name, "property of a sweep");
+            cli_describe_heading(name, "property of a sweep");
             printf("  %s\n  %s\n", property->about, property->judged);
             if (i == 0) {
                 print_floors();
@@ -75,7 +79,7 @@ static bool describe_release(const char *name)
     if (!rp_release_parse(rp_view_text(name), &release)) {
         return false;
     }
-    print_heading(name, "release");
+    cli_describe_heading(name, "release");
     printf("  %s\n", rp_release_about(release));
     const char *between = "  Known not to hold: ";
     for (int i = 0; i < SIM_PROPERTY_COUNT; i++) {
@@ -87,27 +91,11 @@ static bool describe_release(const char *name)
     if (between[0] == ',') {
         printf("\n");
     }
+    printf(
+        "  in a scenario: cluster = { release = \"%s\", releases = { [\"reader-2\"] = \"%s\" } },\n"
+        "  n:restart{ release = \"%s\" }; of any scenario: --set release=%s\n",
+        name, name, name, name);
     return true;
-}
-
-static bool describe_config(const char *name)
-{
-    static const char *const kinds[] = {"true or false", "a whole number", "a number", "a text"};
-    for (size_t i = 0; i < rp_config_key_count(); i++) {
-        const struct rp_config_key *key = rp_config_key_at(i);
-        const char *bare = strncmp(name, "cluster.", 8) == 0 ? name + 8 : name;
-        if (strcmp(key->name, bare) == 0) {
-            print_heading(key->name, "configuration key");
-            printf("  %s\n  value    %s%s%s\n  default  %s\n", key->about, kinds[key->kind],
-                   key->unit[0] == '\0' ? "" : ", in ", key->unit,
-                   key->default_text[0] == '\0' ? "\"\"" : key->default_text);
-            if (key->rule[0] != '\0') {
-                printf("  rule     %s\n", key->rule);
-            }
-            return true;
-        }
-    }
-    return false;
 }
 
 static bool describe_fault(const char *name)
@@ -116,7 +104,7 @@ static bool describe_fault(const char *name)
         const struct fault_kind *kind = fault_catalog_at(i);
         bool is_disk = strncmp(kind->name, "disk.", 5) == 0 && strcmp(kind->name + 5, name) == 0;
         if (strcmp(kind->name, name) == 0 || is_disk) {
-            print_heading(kind->name, "fault");
+            cli_describe_heading(kind->name, "fault");
             printf("  %s\n  %s\n  in a scenario: %s\n", kind->about, kind->explanation,
                    kind->example);
             return true;
@@ -130,7 +118,7 @@ static bool describe_limits(const char *name)
     if (strcmp(name, "limits") != 0) {
         return false;
     }
-    print_heading(name, "bounds of a script");
+    cli_describe_heading(name, "bounds of a script");
     printf("  %-32s %" PRIu64 "\n", "instructions without sleeping", SCRIPT_INSTRUCTIONS_MAX);
     printf("  %-32s %" PRIu64 " MiB\n", "memory of the script", SCRIPT_MEMORY_BYTES_MAX >> 20);
     printf("  %-32s %" PRIu64 " MiB\n", "one string", SCRIPT_STRING_BYTES_MAX >> 20);
@@ -148,7 +136,7 @@ static bool describe_scenario_file(const char *path, const char *name, int *code
     if (is_meant && status != 0) {
         *code_out = cli_error("%s", about.error);
     } else if (is_meant) {
-        print_heading(about.name == NULL ? path : about.name, "scenario");
+        cli_describe_heading(about.name == NULL ? path : about.name, "scenario");
         printf("  file        %s\n", path);
         if (about.about != NULL) {
             printf("  about       %s\n", about.about);
@@ -184,23 +172,54 @@ static bool describe_scenario(const char *name, int *code_out)
     return is_found;
 }
 
-static int describe_nothing(const char *name)
+/* ---- What was meant -------------------------------------------------------------------------- */
+
+#define NAMES_MAX 1024
+
+struct names {
+    const char *list[NAMES_MAX];
+    size_t count;
+};
+
+static void add_name(struct names *names, const char *name)
 {
-    const char *names[256];
-    size_t count = 0;
+    if (names->count < NAMES_MAX) {
+        names->list[names->count++] = name;
+    }
+}
+
+static void add_all(struct names *names)
+{
     for (int i = 0; i < SIM_PROPERTY_COUNT; i++) {
-        names[count++] = sim_property_name((enum sim_property)i);
+        add_name(names, sim_property_name((enum sim_property)i));
     }
     for (size_t i = 0; i < sim_sweep_property_count(); i++) {
-        names[count++] = sim_sweep_property_at(i)->name;
+        add_name(names, sim_sweep_property_at(i)->name);
     }
-    for (size_t i = 0; i < fault_catalog_count() && count < 128; i++) {
-        names[count++] = fault_catalog_at(i)->name;
+    for (int i = 0; i < RP_RELEASE_COUNT; i++) {
+        add_name(names, rp_release_name((enum rp_release)i));
     }
-    for (size_t i = 0; i < rp_config_key_count() && count < 256; i++) {
-        names[count++] = rp_config_key_at(i)->name;
+    for (size_t i = 0; i < fault_catalog_count(); i++) {
+        add_name(names, fault_catalog_at(i)->name);
     }
-    const char *meant = cli_nearest(name, names, count);
+    for (size_t i = 0; i < rp_config_key_count(); i++) {
+        add_name(names, rp_config_key_at(i)->name);
+    }
+    for (size_t i = 0; i < cli_code_count(); i++) {
+        add_name(names, cli_code_name(i));
+    }
+    for (size_t i = 0; i < cli_group_count(); i++) {
+        add_name(names, cli_group_name(i));
+    }
+    add_name(names, "limits");
+}
+
+static int describe_nothing(const char *name)
+{
+    struct names names;
+    names.count = 0;
+    add_all(&names);
+    const char *meant = cli_nearest(name, names.list, names.count);
     return cli_error("replisim describe: nothing called \"%s\"; %s%s", name,
                      meant != NULL ? "did you mean " : "see replisim list",
                      meant != NULL ? meant : "");
@@ -209,12 +228,16 @@ static int describe_nothing(const char *name)
 int cli_describe(int argc, char **argv)
 {
     int code = CLI_EXIT_PASS;
+    if (argc > 2 && strcmp(argv[1], "converges") == 0) {
+        return cli_describe_converges(argc, argv);
+    }
     if (argc != 2) {
         return cli_error("replisim describe: one name, please; see replisim describe --help");
     }
     const char *name = argv[1];
     bool is_found = describe_property(name) || describe_sweep_property(name) ||
-                    describe_release(name) || describe_fault(name) || describe_config(name) ||
-                    describe_limits(name) || describe_scenario(name, &code);
+                    describe_release(name) || describe_fault(name) || cli_describe_group(name) ||
+                    cli_describe_config(name) || cli_describe_code(name) || describe_limits(name) ||
+                    describe_scenario(name, &code);
     return is_found ? code : describe_nothing(name);
 }

@@ -6,6 +6,7 @@
 #include "protocol/config.h"
 #include "protocol/release.h"
 #include "sim/cli/markdown.h"
+#include "sim/cli/describe.h"
 #include "sim/property.h"
 #include "sim/script.h"
 
@@ -100,6 +101,16 @@ static int list_config(int count, char **words)
     return CLI_EXIT_PASS;
 }
 
+static int list_codes(int count, char **words)
+{
+    (void)count;
+    (void)words;
+    for (size_t i = 0; i < cli_code_count(); i++) {
+        printf("%-24s %s\n", cli_code_name(i), cli_code_about(i));
+    }
+    return CLI_EXIT_PASS;
+}
+
 static int list_releases(int count, char **words)
 {
     (void)count;
@@ -116,7 +127,7 @@ static const struct {
     int (*list)(int count, char **words);
 } topics[] = {
     {"scenarios", list_scenarios}, {"faults", list_faults},     {"properties", list_properties},
-    {"config", list_config},       {"releases", list_releases},
+    {"config", list_config},       {"releases", list_releases}, {"codes", list_codes},
 };
 
 #define TOPIC_COUNT (sizeof topics / sizeof topics[0])

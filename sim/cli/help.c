@@ -29,7 +29,7 @@ const char cli_help_run[] =
     "out/rotation\n";
 
 const char cli_help_list[] =
-    "usage: replisim list [scenarios [PATH...] | faults | properties | config | releases]\n"
+    "usage: replisim list [scenarios [PATH...] | faults | properties | config | releases | codes]\n"
     "       replisim list scenarios --markdown [FOLDER]\n"
     "\n"
     "What there is, one line each. Without a word: everything. PATH is a scenario file or a "
@@ -40,9 +40,15 @@ const char cli_help_list[] =
 
 const char cli_help_describe[] =
     "usage: replisim describe NAME\n"
+    "       replisim describe converges FILE.lua [--set k=v]...\n"
     "\n"
-    "Tells at length about a property, a release, a fault, a configuration key, a scenario (its\n"
-    "name, or its file), or `limits`: what bounds a script.\n";
+    "Tells at length about a property, a release, a fault or a group of them (disk, hostile, "
+    "nemesis,\n"
+    "attacker), a configuration key, an ack code, a scenario (its name, or its file), or "
+    "`limits`:\n"
+    "what bounds a script. With a file after `converges`: that bound for the cluster that the "
+    "file\n"
+    "declares, term by term.\n";
 
 const char cli_help_matrix[] =
     "usage: replisim matrix [PATH...] [OPTION...]\n"
