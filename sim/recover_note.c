@@ -18,20 +18,29 @@ static char *copy_text(const char *bytes, size_t length)
     return copy;
 }
 
-static bool is_noted(const struct sim_result *result, const char *what, struct rp_view path)
+/* "": the scenario's own. */
+static const char *cluster_of(const struct sim_world *world)
 {
+    return sim_world_is_first(world) ? "" : world->spec.cluster.name;
+}
+
+static bool is_noted(const struct sim_world *world, const char *what, struct rp_view path)
+{
+    const struct sim_result *result = &world->run->result;
     size_t row = 0;
     while (row < result->unrecoverable_count &&
            !(strcmp(result->unrecoverable[row].what, what) == 0 &&
+             strcmp(result->unrecoverable[row].cluster, cluster_of(world)) == 0 &&
              rp_view_equal(rp_view_text(result->unrecoverable[row].path), path))) {
         row += 1;
     }
     return row < result->unrecoverable_count;
 }
 
-static void add_note(struct sim_result *result, const char *what, struct rp_view path,
+static void add_note(struct sim_world *world, const char *what, struct rp_view path,
                      const char *reason)
 {
+    struct sim_result *result = &world->run->result;
     size_t count = result->unrecoverable_count;
     struct sim_unrecoverable *grown =
         realloc(result->unrecoverable, (count + 1) * sizeof *result->unrecoverable);
@@ -39,6 +48,7 @@ static void add_note(struct sim_result *result, const char *what, struct rp_view
     result->unrecoverable = grown;
     grown[count] = (struct sim_unrecoverable){
         .what = what,
+        .cluster = copy_text(cluster_of(world), strlen(cluster_of(world))),
         .path = copy_text((const char *)path.bytes, path.length_bytes),
         .reason = copy_text(reason, strlen(reason)),
     };
@@ -70,9 +80,8 @@ static void note_leader(struct sim_world *world)
 {
     char text[160];
     struct rp_view nothing = rp_view_text("");
-    if (sim_recover_leader_text(world, text, sizeof text) &&
-        !is_noted(&world->run->result, "leader", nothing)) {
-        add_note(&world->run->result, "leader", nothing, text);
+    if (sim_recover_leader_text(world, text, sizeof text) && !is_noted(world, "leader", nothing)) {
+        add_note(world, "leader", nothing, text);
     }
 }
 
@@ -120,14 +129,13 @@ static void say_why(struct sim_world *world, const struct sim_truth_file *file,
 
 static void note_file(struct sim_world *world, const struct sim_truth_file *file)
 {
-    struct sim_result *result = &world->run->result;
     char why[256];
     enum sim_recover_file status = sim_recover_file(world, file);
-    if (status == SIM_RECOVER_FILE_HELD || is_noted(result, "file", file->path)) {
+    if (status == SIM_RECOVER_FILE_HELD || is_noted(world, "file", file->path)) {
         return;
     }
     say_why(world, file, status, why, sizeof why);
-    add_note(result, "file", file->path, why);
+    add_note(world, "file", file->path, why);
 }
 
 static void note_files(struct sim_world *world)
@@ -142,11 +150,11 @@ static void note_files(struct sim_world *world)
         note_file(world, files[row]);
     }
     if (pod->missing_count > FILES_TOLD && count == FILES_TOLD &&
-        !is_noted(&world->run->result, "files", rp_view_text(""))) {
+        !is_noted(world, "files", rp_view_text(""))) {
         char text[64];
         (void)snprintf(text, sizeof text, "and maybe some of %" PRIu64 " more",
                        pod->missing_count - FILES_TOLD);
-        add_note(&world->run->result, "files", rp_view_text(""), text);
+        add_note(world, "files", rp_view_text(""), text);
     }
 }
 
@@ -159,6 +167,7 @@ void sim_recover_note(struct sim_world *world)
 void sim_recover_notes_free(struct sim_result *result)
 {
     for (size_t row = 0; row < result->unrecoverable_count; row += 1) {
+        free(result->unrecoverable[row].cluster);
         free(result->unrecoverable[row].path);
         free(result->unrecoverable[row].reason);
     }

@@ -294,6 +294,9 @@ static json_t *make_unrecoverable(const struct sim_result *result)
         if (row != NULL && lost->path[0] != '\0') {
             (void)json_object_set_new(row, "path", make_text(lost->path));
         }
+        if (row != NULL && lost->cluster[0] != '\0') {
+            (void)json_object_set_new(row, "cluster", make_text(lost->cluster));
+        }
         if (json_array_append_new(list, row) != 0) {
             json_decref(list);
             return NULL;

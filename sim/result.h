@@ -69,6 +69,7 @@ struct sim_cut_off {
 /* What the run was not owed, because nothing could bring it back (sim/recover.h). */
 struct sim_unrecoverable {
     const char *what; /* "leader", "file", or "files" for those beyond a bound; constant memory */
+    char *cluster;    /* name of a further cluster; "": the scenario's own */
     char *path;       /* of a file; else "" */
     char *reason;
 };

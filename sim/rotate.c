@@ -141,7 +141,7 @@ enum sim_rotation_state sim_rotation_step(struct sim_rotation *rotation)
 
 struct rp_view sim_rotation_late_id(const struct sim_rotation *rotation)
 {
-    return rotation->late == NULL ? rp_view_text("") : sim_pod_id(rotation->late);
+    return rotation->late == NULL ? rp_view_text("") : sim_pod_label(rotation->late);
 }
 
 rp_time_ns sim_rotation_deadline(const struct sim_rotation *rotation)

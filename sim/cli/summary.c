@@ -147,9 +147,9 @@ static void print_unrecoverable(const struct sim_result *result, FILE *file)
 {
     for (size_t i = 0; i < result->unrecoverable_count && i < LOST_SHOWN; i++) {
         const struct sim_unrecoverable *lost = &result->unrecoverable[i];
-        fprintf(file, "  %snot owed%s     %s%s%s\n", cli_colour(file, CLI_YELLOW),
-                cli_colour(file, CLI_PLAIN), lost->path, lost->path[0] == '\0' ? "" : ": ",
-                lost->reason);
+        fprintf(file, "  %snot owed%s     %s%s%s%s%s\n", cli_colour(file, CLI_YELLOW),
+                cli_colour(file, CLI_PLAIN), lost->cluster, lost->cluster[0] == '\0' ? "" : ": ",
+                lost->path, lost->path[0] == '\0' ? "" : ": ", lost->reason);
     }
     if (result->unrecoverable_count > LOST_SHOWN) {
         fprintf(file, "               and %zu more, see \"unrecoverable\" in the result\n",

@@ -226,6 +226,23 @@ START_TEST(cluster_that_does_not_come_up_fails_liveness)
 }
 END_TEST
 
+/* Each cluster without a leader that could be is told, by its name. */
+START_TEST(what_two_clusters_lost_is_told_of_each)
+{
+    struct script_outcome outcome;
+    run_story(OTHER "for _, cluster in ipairs{c, o} do for _, n in ipairs(cluster:nodes()) do "
+                    "n:kill() end end",
+              &outcome);
+    const struct sim_result *result = outcome.result;
+    ck_assert_uint_eq(result->unrecoverable_count, 2);
+    ck_assert_str_eq(result->unrecoverable[0].what, "leader");
+    ck_assert_str_eq(result->unrecoverable[0].cluster, "");
+    ck_assert_str_eq(result->unrecoverable[1].what, "leader");
+    ck_assert_str_eq(result->unrecoverable[1].cluster, "other");
+    script_outcome_clear(&outcome);
+}
+END_TEST
+
 /* Traces and fingerprints hold both clusters: a story that differs in the other one only differs. */
 START_TEST(fingerprint_holds_both_clusters)
 {
@@ -255,6 +272,7 @@ int main(void)
     tcase_add_loop_test(tc, wrong_calls_are_told_with_their_line, 0, ROWS(refusals));
     tcase_add_test(tc, results_name_the_cluster_of_a_node);
     tcase_add_test(tc, cluster_that_does_not_come_up_fails_liveness);
+    tcase_add_test(tc, what_two_clusters_lost_is_told_of_each);
     tcase_add_test(tc, fingerprint_holds_both_clusters);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
