@@ -18,7 +18,7 @@
  *
  * Not here, but in the medium that is under the port: what survives a loss of power (torn writes,
  * lost or lying syncs) and damage to files at rest. No port call shows them when they happen
- * (docs/decisions/, faults are decorators on ports). */
+ * (docs/decisions/0048). */
 #ifndef REPLISIM_FAULT_DISK_H
 #define REPLISIM_FAULT_DISK_H
 

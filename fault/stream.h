@@ -3,8 +3,8 @@
  *   network port <--- fault_stream ---> node        calls of the node go left, events right
  *
  * It is for a node whose network is not ours: a real process. The simulator models links between nodes,
- * where the same kinds of trouble belong to the wire and to both ends (sim/net.h); what can be shared
- * is in fault/piece.h.
+ * where the same kinds of trouble belong to the wire and to both ends (sim/net.h); what is shared is in
+ * fault/piece.h (docs/decisions/0048).
  *
  * Without a fault everything passes as it is. With one, a connection gets a record here at its next
  * event: what comes waits in it until it is due, and is cut, damaged or broken off as it is given to
