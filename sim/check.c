@@ -212,6 +212,7 @@ void sim_checks_life_begins(struct sim_checks *checks, struct sim_pod *pod)
     life_init(watch);
     check_store_life_begins(watch);
     watch->life.is_open = true;
+    check_reached(watch, SIM_PROP_MEMORY_SAFE);
     watch->life.commit_index = sim_truth_last_index(sim_world_truth(checks->world));
     const struct sim_store *store = sim_pod_store(pod);
     if (store != NULL && watch->last_release != sim_pod_release(pod)) {

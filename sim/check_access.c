@@ -43,6 +43,8 @@ static bool is_record(struct rp_view path)
 void check_access_called(struct check_pod *pod, enum sim_store_call call, struct rp_view path)
 {
     pod->has_compacted = pod->has_compacted || is_record(path);
+    check_reached(pod, SIM_PROP_PATH_CONFINED);
+    check_reached(pod, SIM_PROP_APPLY_NONBLOCKING);
     if (pod->life.callback_count != 0) { /* the command is still being applied */
         check_violate(pod, SIM_PROP_APPLY_NONBLOCKING, "store-call",
                       "the store is asked for %.*s within a command", CHECK_TEXT(path));
@@ -61,6 +63,9 @@ void check_access_called(struct check_pod *pod, enum sim_store_call call, struct
 static void on_dial(struct check_pod *pod, const struct rp_observation *seen)
 {
     bool is_private = rp_release_traits(sim_pod_release(pod->pod))->staging == RP_STAGING_PRIVATE;
+    if (seen->value2 != 0) {
+        check_reached(pod, SIM_PROP_STAGING_DISCIPLINE);
+    }
     if (seen->value2 != 0 && is_private &&
         !sim_store_is_staged(sim_pod_store(pod->pod), seen->path)) {
         check_violate(pod, SIM_PROP_STAGING_DISCIPLINE, "dial/nothing-staged",

@@ -24,6 +24,7 @@ static void on_serve_begin(struct check_pod *pod, const struct rp_observation *s
 {
     struct check_life *life = &pod->life;
     life->serve_begun_count += 1;
+    check_reached(pod, SIM_PROP_AUTH_BEFORE_EFFECT);
     if (life->serve_begun_count > life->fetch_accepted_count) {
         check_violate(pod, SIM_PROP_AUTH_BEFORE_EFFECT, "serve-begin",
                       "%.*s is offered to a peer whose request was not accepted",
@@ -36,6 +37,7 @@ static void on_serve_begin(struct check_pod *pod, const struct rp_observation *s
 static void on_started(struct check_pod *pod)
 {
     const struct rp_config *config = sim_pod_config(pod->pod);
+    check_reached(pod, SIM_PROP_FAIL_CLOSED_START);
     if (config != NULL && (config->shared_secret == NULL || config->shared_secret[0] == '\0')) {
         check_violate(pod, SIM_PROP_FAIL_CLOSED_START, "started",
                       "the node starts its peer channel with an empty secret");
@@ -77,6 +79,7 @@ void check_auth_rest(struct check_pod *pod)
         return;
     }
     rp_time_ns quiet_ns = check_now(pod->checks) - life->heartbeat_accepted_ns;
+    check_reached(pod, SIM_PROP_STAYS_AVAILABLE);
     if (quiet_ns > 3 * config->health_check_interval_ns) {
         check_violate(pod, SIM_PROP_STAYS_AVAILABLE, "rest/heartbeats",
                       "no heartbeat is accepted any more, %llu requests were refused before",

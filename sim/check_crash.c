@@ -15,6 +15,7 @@ static void on_pull_end(struct check_pod *pod, const struct rp_observation *seen
 {
     const struct check_path *record = check_path_find(pod, seen->path);
     const struct check_pull *pull = record == NULL ? NULL : record->pulls;
+    check_reached(pod, SIM_PROP_CRASH_DURABLE);
     if (seen->value == RP_PULL_PULLED && pull != NULL && pull->next == NULL &&
         !pull->is_published) {
         check_violate(pod, SIM_PROP_CRASH_DURABLE, "pull-end/not-published",

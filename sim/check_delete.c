@@ -9,6 +9,7 @@
 void check_delete_vanished(struct check_pod *pod, struct rp_view path,
                            const struct sim_content *content)
 {
+    check_reached(pod, SIM_PROP_NO_WRONG_DELETE);
     const struct rp_file_entry *entry = check_entry(pod, path);
     if (entry == NULL) {
         return;
@@ -32,6 +33,7 @@ static bool is_put_back(const struct check_pod *pod, const struct sim_truth_file
 
 static void check_gone(struct check_pod *pod, const struct sim_truth_file *file)
 {
+    check_reached(pod, SIM_PROP_NO_RESURRECTION);
     const struct sim_store *store = sim_pod_store(pod->pod);
     if (check_entry(pod, file->path) != NULL || is_put_back(pod, file)) {
         return; /* behind in its log: another property */

@@ -27,6 +27,9 @@ static void check_stop_time(struct check_pod *pod, const char *what)
     rp_time_ns passed_ns = check_now(pod->checks) - pod->life.stop_asked_ns;
     rp_time_ns frozen_ns = sim_pod_frozen_ns(pod->pod) - pod->life.stop_frozen_ns;
     rp_time_ns took_ns = passed_ns > frozen_ns ? passed_ns - frozen_ns : 0;
+    if (pod->life.is_stop_asked) {
+        check_reached(pod, SIM_PROP_STOPS_IN_TIME);
+    }
     if (pod->life.is_stop_asked && took_ns > RP_STOP_TOTAL_NS) {
         check_violate(pod, SIM_PROP_STOPS_IN_TIME, what, "the stop took %llu ms",
                       (unsigned long long)(took_ns / RP_NS_PER_MS));
@@ -104,6 +107,9 @@ void check_end_observe(struct check_pod *pod, const struct rp_observation *seen)
     case RP_SEE_STOP_BEGIN: /* a frozen process hears of it late */
         pod->life.is_stop_asked = true;
         pod->life.is_stopping = true;
+        if (pod->life.active_count != 0 || rp_table_count(&pod->life.serves) != 0) {
+            check_reached(pod, SIM_PROP_CANCEL_STOPS_WORK);
+        }
         mark_stop_asked(pod);
         break;
     case RP_SEE_STOPPED: pod->life.is_stopped = true; break;
@@ -161,6 +167,7 @@ static void check_shown(struct check_pod *pod)
 
 static void check_leaks(struct check_pod *pod, const struct rp_node_inspection *inspection)
 {
+    check_reached(pod, SIM_PROP_NO_LEAKS);
     check_connections(pod);
     check_staged(pod, "rest/staging");
     check_shown(pod);
@@ -286,6 +293,8 @@ static void check_pod_rest(struct check_pod *pod, struct rest *rest)
     }
     struct rp_node_inspection inspection;
     rp_node_inspect(node, &inspection);
+    check_reached(pod, SIM_PROP_CONVERGES);
+    check_reached(pod, SIM_PROP_BECOMES_READY);
     check_delete_rest(pod);
     check_crash_rest(pod);
     check_wait_rest(pod);

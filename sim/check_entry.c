@@ -54,6 +54,7 @@ static bool is_hash(struct rp_view text)
 static void check_clean(struct check_pod *pod, const struct rp_file_entry *entry)
 {
     const char *what = NULL;
+    check_reached(pod, SIM_PROP_MANIFEST_CLEAN);
     if (!is_path_admissible(entry->path)) {
         what = "path";
     } else if (!is_hash(entry->sha256)) {
@@ -117,6 +118,7 @@ static void check_order(struct check_pod *pod, const struct rp_observation *seen
                       (unsigned long long)seen->value, (unsigned long long)life->callback_index);
     }
     uint64_t hash = hash_of(seen);
+    check_reached(pod, SIM_PROP_CALLBACK_ORDER);
     if (life->callback_count > 0 && hash == life->last_callback) {
         check_violate(pod, SIM_PROP_CALLBACK_ORDER, "callback/twice",
                       "a change of %.*s is told twice", CHECK_TEXT(seen->path));
@@ -171,6 +173,7 @@ static void check_refusal(struct check_pod *pod, const struct rp_manifest *manif
     const struct check_life *life = &pod->life;
     struct rp_digest digest = rp_manifest_digest(manifest);
     bool is_same = digest.low == life->digest.low && digest.high == life->digest.high;
+    check_reached(pod, SIM_PROP_ALL_OR_NOTHING);
     if ((life->has_digest && !is_same) || life->callback_count != 0) {
         check_violate(pod, SIM_PROP_ALL_OR_NOTHING, what,
                       "what was refused at index %llu has changed the manifest",
@@ -335,6 +338,7 @@ static void check_snapshot(struct check_pod *pod, const struct rp_manifest *mani
 {
     struct rp_block *block = NULL;
     int error = rp_manifest_snapshot(manifest, &block);
+    check_reached(pod, SIM_PROP_APPLY_DETERMINISTIC);
     RP_ASSERT(error == 0);
     if (!is_brought_back(pod, manifest, rp_view_make(block->bytes, block->length_bytes))) {
         check_violate(pod, SIM_PROP_APPLY_DETERMINISTIC, "rest/snapshot",
@@ -365,6 +369,7 @@ void check_entry_rest(struct check_pod *pod, uint64_t *budget)
         return;
     }
     *budget -= rp_manifest_file_count(manifest);
+    check_reached(pod, SIM_PROP_INDEX_CONSISTENT);
     if (!is_consistent(pod, manifest)) {
         check_violate(pod, SIM_PROP_INDEX_CONSISTENT, "rest/index",
                       "order, count or index by database differ from the entries");

@@ -30,6 +30,9 @@ static void check_digest_at(struct check_pod *pod, uint64_t index, const char *w
     }
     struct check_digest *known = &checks->digests[index % CHECK_INDEX_RING];
     struct rp_digest digest = rp_manifest_digest(manifest);
+    if (known->index == index) {
+        check_reached(pod, SIM_PROP_MANIFEST_AGREEMENT);
+    }
     if (known->index < index) {
         *known = (struct check_digest){index, digest, pod};
     } else if (known->index == index && !is_equal(known->digest, digest)) {
@@ -92,6 +95,7 @@ static void on_leader(struct check_pod *pod, const struct rp_observation *seen)
         return; /* it follows, or knows of none */
     }
     pod->life.was_leader = true;
+    check_reached(pod, SIM_PROP_CONSENSUS_SAFE);
     struct check_term *known = &pod->checks->terms[seen->value2 % CHECK_TERM_RING];
     if (known->term < seen->value2) {
         *known = (struct check_term){seen->value2, seen->value};
@@ -116,6 +120,7 @@ static void on_flush_queued(struct check_pod *pod, const struct rp_observation *
     }
     struct rp_table *flushes = &pod->checks->flushes;
     struct check_flush *flush = rp_table_get(flushes, seen->path);
+    check_reached(pod, SIM_PROP_REGISTERS_ALL);
     if (flush == NULL) {
         flush = check_allocate(pod->checks, sizeof *flush + seen->path.length_bytes);
         flush->path_bytes = seen->path.length_bytes;
@@ -322,6 +327,8 @@ static void on_ready(struct check_pod *pod, const struct rp_observation *seen)
 {
     struct check_life *life = &pod->life;
     if (seen->value == 1) {
+        check_reached(pod, SIM_PROP_QUERY_COMPLETE);
+        check_reached(pod, SIM_PROP_STAYS_READY);
         check_complete(pod);
     } else if (life->is_ready && !life->is_stopping) {
         check_violate(pod, SIM_PROP_STAYS_READY, "ready-lost",

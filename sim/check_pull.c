@@ -122,6 +122,7 @@ static void on_announced(struct check_pod *pod, const struct rp_observation *see
 static void on_pull_begin(struct check_pod *pod, const struct rp_observation *seen)
 {
     struct check_path *record = path_open(pod, seen->path);
+    check_reached(pod, SIM_PROP_SINGLE_FLIGHT);
     if (record->pulls != NULL) {
         check_violate(pod, SIM_PROP_SINGLE_FLIGHT, "pull-begin",
                       "a second pull of %.*s begins while one is under way",
@@ -183,6 +184,7 @@ static void check_attempts_used(struct check_pod *pod, const struct rp_observati
 
 static void on_pull_end(struct check_pod *pod, const struct rp_observation *seen)
 {
+    check_reached(pod, SIM_PROP_OUTCOME_ACCOUNTING);
     if (seen->value >= RP_PULL_OUTCOME_COUNT || seen->value == RP_PULL_NO_PEERS) {
         check_violate(pod, SIM_PROP_OUTCOME_ACCOUNTING, "pull-end/no-outcome",
                       "pull of %.*s ended with an outcome that nobody counts",
@@ -322,6 +324,7 @@ static void on_dial(struct check_pod *pod, const struct rp_observation *seen)
     if (pull == NULL) {
         return;
     }
+    check_reached(pod, SIM_PROP_RETRY_BUDGET);
     check_health(pod, pull, seen);
     pull->is_verified = false;
     if (pull->has_mismatch && seen->value == pull->attempt) {
@@ -340,7 +343,10 @@ static void on_fetch_end(struct check_pod *pod, const struct rp_observation *see
     }
     pull->try_ended_ns = check_now(pod->checks);
     pull->is_verified = seen->value == RP_FETCH_OK;
-    pull->has_mismatch = pull->has_mismatch || seen->value == RP_FETCH_CHECKSUM_MISMATCH;
+    if (seen->value == RP_FETCH_CHECKSUM_MISMATCH) {
+        check_reached(pod, SIM_PROP_MISMATCH_STOPS_ATTEMPT);
+        pull->has_mismatch = true;
+    }
 }
 
 void check_pull_observe(struct check_pod *pod, const struct rp_observation *seen)

@@ -31,6 +31,7 @@ void check_queue_accepted(struct check_pod *pod, struct check_path *record)
 void check_queue_begins(struct check_pod *pod, struct check_path *record)
 {
     uint64_t begun = pod->life.begun_count - record->begun_before;
+    check_reached(pod, SIM_PROP_NO_STARVATION);
     uint64_t bound = record->waiting_before + queue_max(pod) + worker_count(pod);
     if (begun > bound) {
         check_violate(pod, SIM_PROP_NO_STARVATION, "pull-begin",
@@ -47,6 +48,9 @@ static void check_workers(struct check_pod *pod)
     bool is_idle_in_vain = life->waiting_count > 0 && life->active_count < worker_count(pod) &&
                            life->begun_count > 0 && !life->is_stopping;
     rp_time_ns now_ns = is_idle_in_vain ? check_clock(pod) : 0;
+    if (life->waiting_count > 0) {
+        check_reached(pod, SIM_PROP_USES_WORKERS);
+    }
     if (!is_idle_in_vain || life->idle_since_ns == 0) {
         life->idle_since_ns = now_ns;
     } else if (now_ns > life->idle_since_ns + TICK_NS) {
@@ -62,6 +66,7 @@ static void check_workers(struct check_pod *pod)
 static void check_owed(struct check_pod *pod)
 {
     uint64_t bound = queue_max(pod) + 2 * worker_count(pod);
+    check_reached(pod, SIM_PROP_BOUNDED_STATE);
     if (pod->life.owed_count > bound) {
         check_violate(pod, SIM_PROP_BOUNDED_STATE, "queue",
                       "%llu announcements are open, the bound is %llu",

@@ -132,6 +132,7 @@ static void check_entry_gone(struct check_pod *pod, const struct rp_observation 
 static void on_delete(struct check_pod *pod, const struct rp_observation *seen)
 {
     pod->life.run.action_count += 1;
+    check_reached(pod, SIM_PROP_RECONCILE_CONSERVATIVE);
     check_mode(pod, seen);
     check_age(pod, seen);
     if (seen->value == RP_RECONCILE_ENTRY) {

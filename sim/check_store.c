@@ -110,6 +110,8 @@ static bool is_current(struct check_pod *pod, const struct rp_observation *seen)
 
 static void on_publish_begin(struct check_pod *pod, const struct rp_observation *seen)
 {
+    check_reached(pod, SIM_PROP_PUBLISH_CURRENT);
+    check_reached(pod, SIM_PROP_ATOMIC_PUBLISH);
     if (!is_current(pod, seen)) {
         check_violate(pod, SIM_PROP_PUBLISH_CURRENT, "publish-begin",
                       "%.*s is published in a version that the manifest does not hold",
@@ -151,6 +153,7 @@ static bool is_expected(struct check_pod *pod, struct rp_view path, struct rp_vi
 static void check_bytes(struct check_pod *pod, struct rp_view path,
                         const struct sim_version *version, const struct sim_content *content)
 {
+    check_reached(pod, SIM_PROP_INTACT_BYTES);
     if (content->length_bytes != version->length_bytes) {
         check_violate(pod, SIM_PROP_ATOMIC_PUBLISH, "visible/partial",
                       "%.*s appears with %llu of %llu bytes", CHECK_TEXT(path),
@@ -203,6 +206,7 @@ void check_store_visible(struct check_pod *pod, struct rp_view path, struct rp_v
 
 static void on_serve_begin(struct check_pod *pod, const struct rp_observation *seen)
 {
+    check_reached(pod, SIM_PROP_SERVE_MANIFEST_ONLY);
     const struct sim_store *store = sim_pod_store(pod->pod);
     if (sim_store_content(store, seen->path) == NULL && !check_store_is_exempt(pod, seen->path)) {
         check_violate(pod, SIM_PROP_SERVE_MANIFEST_ONLY, "serve-begin/not-visible",

@@ -59,6 +59,7 @@ static void on_dial(struct check_pod *pod, const struct rp_observation *seen)
 static void on_ack(struct check_pod *pod, const struct rp_observation *seen)
 {
     enum rp_ack_code code = rp_ack_code_parse(seen->code);
+    check_reached(pod, SIM_PROP_ACK_CODE_FIXED);
     if (code == RP_ACK_CODE_OTHER && !rp_view_equal(seen->code, rp_view_text("other"))) {
         check_violate(pod, SIM_PROP_ACK_CODE_FIXED, "ack/code",
                       "the code of an ack is none of the fixed set");
@@ -105,6 +106,8 @@ static void check_meaning(struct check_pod *pod, const struct check_pull *pull,
 static void check_bytes(struct check_pod *pod, const struct check_pull *pull,
                         const struct rp_observation *seen)
 {
+    check_reached(pod, SIM_PROP_EXACT_STREAM);
+    check_reached(pod, SIM_PROP_TRANSFER_BUDGET);
     uint64_t tail_bytes =
         pull->size_bytes > pull->offset_bytes ? pull->size_bytes - pull->offset_bytes : 0;
     if (seen->value2 > tail_bytes) {

@@ -34,6 +34,7 @@ static rp_time_ns with_frozen(const struct check_pod *pod, rp_time_ns took_ns, r
 static void check_not_longer(struct check_pod *pod, const char *what, const char *wait,
                              rp_time_ns took_ns, rp_time_ns limit_ns)
 {
+    check_reached(pod, SIM_PROP_EVERY_WAIT_BOUNDED);
     if (took_ns > limit_ns + SLACK_NS) {
         check_violate(pod, SIM_PROP_EVERY_WAIT_BOUNDED, what, "%s took %llu ms, the limit is %llu",
                       wait, (unsigned long long)(took_ns / RP_NS_PER_MS),
@@ -44,6 +45,7 @@ static void check_not_longer(struct check_pod *pod, const char *what, const char
 static void check_not_shorter(struct check_pod *pod, const char *what, const char *wait,
                               rp_time_ns took_ns, rp_time_ns limit_ns)
 {
+    check_reached(pod, SIM_PROP_TIMEOUTS_AS_CONFIGURED);
     /* Timers go on while the process is frozen. */
     if (took_ns + sim_pod_frozen_ns(pod->pod) + SLACK_NS < limit_ns) {
         check_violate(pod, SIM_PROP_TIMEOUTS_AS_CONFIGURED, what,
@@ -153,6 +155,7 @@ static void on_serve_end(struct check_pod *pod, const struct rp_observation *see
     rp_time_ns took_ns = since(pod, serve->began_ns);
     rp_time_ns whole_ns = with_frozen(pod, took_ns, serve->began_frozen_ns);
     uint64_t tail_bytes = serve->tail_bytes;
+    check_reached(pod, SIM_PROP_EXACT_STREAM);
     rp_release(pod->checks->alloc, serve);
     if (seen->value > tail_bytes) {
         check_violate(pod, SIM_PROP_EXACT_STREAM, "serve-end/beyond",

@@ -26,6 +26,7 @@ static void on_begin(struct check_pod *pod, const struct rp_observation *seen)
 static void check_visits(struct check_pod *pod)
 {
     const struct check_life *life = &pod->life;
+    check_reached(pod, SIM_PROP_WALK_COMPLETE);
     if (life->walk_announced + life->walk_deleted < life->walk_entries) {
         check_violate(pod, SIM_PROP_WALK_COMPLETE, "walk-end/missed",
                       "%llu entries at the beginning, %llu visited, %llu deleted meanwhile",
@@ -63,6 +64,7 @@ void check_walk_observe(struct check_pod *pod, const struct rp_observation *seen
 void check_walk_rest(struct check_pod *pod)
 {
     const struct check_life *life = &pod->life;
+    check_reached(pod, SIM_PROP_WALK_ENDS);
     if (life->has_walk && !life->has_walk_end && life->waiting_count == 0) {
         check_violate(pod, SIM_PROP_WALK_ENDS, "rest/walk-open",
                       "the queue is empty and the walk has not come to its end");

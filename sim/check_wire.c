@@ -114,6 +114,7 @@ static void check_replay(struct check_pod *pod, const struct rp_observation *see
     struct sim_checks *checks = pod->checks;
     rotate(checks);
     struct check_tuple tuple = tuple_of(pod, seen);
+    check_reached(pod, SIM_PROP_NO_REPLAY);
     if (contains(&checks->tuples, tuple) || contains(&checks->tuples_before, tuple)) {
         check_violate(pod, SIM_PROP_NO_REPLAY, "accepted",
                       "a %.*s request of %.*s is accepted a second time", CHECK_TEXT(seen->code),
@@ -192,6 +193,7 @@ static void check_binding(struct check_pod *pod, const struct rp_observation *se
     if (!is_kept(pod->checks, seen)) {
         return;
     }
+    check_reached(pod, SIM_PROP_MAC_BINDS_ALL);
     if (!is_signed(pod, seen, SIGNED)) {
         check_violate(pod, SIM_PROP_MAC_BINDS_ALL, "accepted",
                       "a %.*s request is accepted that %.*s never signed so",
@@ -218,6 +220,7 @@ static uint64_t seconds_apart(const struct check_pod *pod, int64_t stamp_s)
 static void check_freshness(struct check_pod *pod, const struct rp_observation *seen)
 {
     uint64_t apart_s = seconds_apart(pod, (int64_t)seen->value);
+    check_reached(pod, SIM_PROP_FRESHNESS_WINDOW);
     if (apart_s > RP_MAC_TOLERANCE_S) {
         check_violate(pod, SIM_PROP_FRESHNESS_WINDOW, "accepted",
                       "a %.*s request is accepted whose stamp is %llu s away",
@@ -229,6 +232,7 @@ static void check_freshness(struct check_pod *pod, const struct rp_observation *
 static void check_staleness(struct check_pod *pod, const struct rp_observation *seen)
 {
     uint64_t apart_s = seconds_apart(pod, (int64_t)seen->lsn);
+    check_reached(pod, SIM_PROP_FRESHNESS_WINDOW);
     if (apart_s <= RP_MAC_TOLERANCE_S) {
         check_violate(pod, SIM_PROP_FRESHNESS_WINDOW, "refused",
                       "a %.*s request is refused as stale whose stamp is %llu s away",
