@@ -166,37 +166,53 @@ static void on_passed_done(struct rp_store_request *request, int error)
 
 /* ---- Fates --------------------------------------------------------------------------------------- */
 
-static bool chance(struct fault_disk *disk, fault_chance of)
+static void acted(const struct fault_disk *disk, const char *name)
 {
-    return fault_random_chance(&disk->params.random, of);
+    if (disk->params.acted != NULL) {
+        disk->params.acted(disk->params.context, name);
+    }
+}
+
+static bool chance(struct fault_disk *disk, fault_chance of, const char *name)
+{
+    bool is_drawn = fault_random_chance(&disk->params.random, of);
+    if (is_drawn) {
+        acted(disk, name);
+    }
+    return is_drawn;
 }
 
 static int verdict_of_open(struct fault_disk *disk, const struct disk_op *op)
 {
     if (op->mode == RP_STAGE_APPEND && disk->spec.has_no_append) {
+        acted(disk, "disk.no_append");
         return RP_ERR_UNSUPPORTED;
     }
-    return chance(disk, disk->spec.write_error) ? RP_ERR_IO : 0;
+    return chance(disk, disk->spec.write_error, "disk.write_error") ? RP_ERR_IO : 0;
 }
 
 static int verdict_of(struct fault_disk *disk, const struct disk_op *op)
 {
     const struct fault_disk_spec *spec = &disk->spec;
     switch (op->kind) {
-    case OP_STAT: return chance(disk, spec->stat_error) ? RP_ERR_IO : 0;
-    case OP_LIST: return chance(disk, spec->list_error) ? RP_ERR_IO : 0;
+    case OP_STAT: return chance(disk, spec->stat_error, "disk.stat_error") ? RP_ERR_IO : 0;
+    case OP_LIST: return chance(disk, spec->list_error, "disk.list_error") ? RP_ERR_IO : 0;
     case OP_READ_OPEN:
-    case OP_READ: return chance(disk, spec->read_error) ? RP_ERR_IO : 0;
+    case OP_READ: return chance(disk, spec->read_error, "disk.read_error") ? RP_ERR_IO : 0;
     case OP_STAGE_OPEN:
     case OP_FILE_OPEN: return verdict_of_open(disk, op);
     case OP_FILE_RENAME:
-    case OP_REMOVE: return chance(disk, spec->write_error) ? RP_ERR_IO : 0;
+    case OP_REMOVE: return chance(disk, spec->write_error, "disk.write_error") ? RP_ERR_IO : 0;
     case OP_STAGE_WRITE:
-        if (chance(disk, spec->write_error)) {
+        if (chance(disk, spec->write_error, "disk.write_error")) {
             return RP_ERR_IO;
         }
-        return spec->is_full && op->chunk.length_bytes > 0 ? RP_ERR_NO_SPACE : 0;
-    case OP_STAGE_PUBLISH: return chance(disk, spec->sync_error) ? RP_ERR_IO : 0;
+        if (!spec->is_full || op->chunk.length_bytes == 0) {
+            return 0;
+        }
+        acted(disk, "disk.full");
+        return RP_ERR_NO_SPACE;
+    case OP_STAGE_PUBLISH: return chance(disk, spec->sync_error, "disk.sync_error") ? RP_ERR_IO : 0;
     case OP_STAGE_DISCARD:
     case OP_SPACE:
     case OP_TURN: return 0;
@@ -207,7 +223,7 @@ static int verdict_of(struct fault_disk *disk, const struct disk_op *op)
 static struct rp_chunk part_of_write(struct fault_disk *disk, const struct disk_op *op)
 {
     size_t length = op->chunk.length_bytes;
-    if (length > 1 && chance(disk, disk->spec.short_write)) {
+    if (length > 1 && chance(disk, disk->spec.short_write, "disk.short_write")) {
         length = 1 + (size_t)fault_random_below(&disk->params.random, length - 1);
     }
     return rp_chunk_slice(op->chunk, 0, length);
@@ -293,6 +309,9 @@ static void on_asked_done(struct rp_store_request *request, int error)
     room = room > disk->promised_bytes ? room - disk->promised_bytes : 0;
     op->inner.free_bytes = op->outer->free_bytes;
     bool is_over = op->is_cancelled || error != 0 || room == 0;
+    if (error == 0 && op->chunk.length_bytes > room) {
+        acted(disk, "disk.free");
+    }
     if (is_over) {
         become_passed(op);
         hide_result(op, error);
@@ -419,6 +438,12 @@ static void op_start(struct disk_op *op)
 {
     struct fault_disk *disk = op->disk;
     op->due_ns = now(disk) + disk->spec.slow_ns;
+    if (disk->spec.slow_ns != 0) {
+        acted(disk, "disk.slow");
+    }
+    if (disk->stuck_until_ns > op->due_ns) {
+        acted(disk, "disk.stuck");
+    }
     if (disk->held.last != NULL && disk->held.last->due_ns > op->due_ns) {
         op->due_ns = disk->held.last->due_ns;
     }
@@ -756,7 +781,8 @@ int fault_disk_wait_turn(struct fault_disk *disk, void (*come)(void *context), v
 
 bool fault_disk_write_fails(struct fault_disk *disk)
 {
-    return chance(disk, disk->spec.write_error) || chance(disk, disk->spec.sync_error);
+    return chance(disk, disk->spec.write_error, "disk.write_error") ||
+           chance(disk, disk->spec.sync_error, "disk.sync_error");
 }
 
 size_t fault_disk_held_count(const struct fault_disk *disk)

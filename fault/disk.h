@@ -69,6 +69,9 @@ struct fault_disk_params {
     struct rp_store_port store;   /* the one to decorate */
     struct rp_clock_port clock;   /* the disk's own: a process that is frozen does not stop it */
     struct fault_random random;
+    /* A fault acts, by its name in the catalog; may be NULL. */
+    void *context;
+    void (*acted)(void *context, const char *name);
 };
 
 struct fault_disk;

@@ -59,7 +59,7 @@ void check_violate_all(struct sim_checks *checks, enum sim_property property, co
 
 void check_reached(const struct check_pod *pod, enum sim_property property)
 {
-    sim_reach_checked(pod->checks->reach, property);
+    pod->checks->reach->checked[property] += !pod->checks->is_disabled[property];
 }
 
 int check_length(struct rp_view view)

@@ -17,6 +17,7 @@ struct sim_dns {
     struct entry *entries; /* owned; in order of birth */
     size_t entry_count, entry_max;
     rp_time_ns stale_ns;
+    uint64_t stale_count;
 };
 
 int sim_dns_new(const struct rp_alloc *alloc, uint64_t seed, struct sim_dns **dns_out)
@@ -154,11 +155,16 @@ void sim_dns_set_stale(struct sim_dns *dns, rp_time_ns stale_ns)
     dns->stale_ns = stale_ns;
 }
 
+uint64_t sim_dns_stale_count(const struct sim_dns *dns)
+{
+    return dns->stale_count;
+}
+
 /* The host that a lookup now sees; empty: none. */
-static struct rp_view seen_host(const struct sim_dns *dns, rp_time_ns now_ns,
-                                const struct entry *entry)
+static struct rp_view seen_host(struct sim_dns *dns, rp_time_ns now_ns, const struct entry *entry)
 {
     bool is_stale = dns->stale_ns != 0 && now_ns - entry->changed_ns < dns->stale_ns;
+    dns->stale_count += is_stale;
     if (is_stale && entry->has_host && entry->former_bytes > 0) {
         return former_of(entry);
     }

@@ -25,6 +25,9 @@ void sim_dns_remove(struct sim_dns *dns, rp_time_ns now_ns, struct rp_view pod_n
 /* How long the old address of a replaced pod is still given out; 0 (the default): not at all. */
 void sim_dns_set_stale(struct sim_dns *dns, rp_time_ns stale_ns);
 
+/* How often an address was given out that was true no longer. */
+uint64_t sim_dns_stale_count(const struct sim_dns *dns);
+
 /* "name:port" to "host:port" in text_out, not terminated. `caller` is a pod name that the service
  * never resolves to. Errors: RP_ERR_NOT_FOUND, RP_ERR_INVALID (no port, too long). */
 RP_MUST_USE int sim_dns_resolve(struct sim_dns *dns, rp_time_ns now_ns, struct rp_view caller,

@@ -339,6 +339,7 @@ rp_time_ns net_passage(struct sim_net *net, struct net_link *link, size_t wire_b
 {
     struct net_site *from = &net->sites[link->key >> 32];
     struct net_site *to = &net->sites[(uint32_t)link->key];
+    net_count_faults(net, link);
     rp_time_ns wire_ns = net_transfer_ns(wire_bytes, net->spec.bandwidth_bytes_per_s);
     rp_time_ns leave_ns = later(net_now(net), from->egress_free_ns) + wire_ns;
     from->egress_free_ns = leave_ns;

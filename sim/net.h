@@ -27,6 +27,7 @@
 #include "sim/dns.h"
 #include "sim/event_queue.h"
 #include "sim/gate.h"
+#include "sim/reach.h"
 #include "sim/rng.h"
 #include "sim/trace.h"
 
@@ -45,6 +46,7 @@ struct sim_net_spec {
     struct sim_event_queue *queue;
     struct sim_trace *trace; /* may be NULL */
     struct sim_dns *dns;     /* may be NULL: addresses only */
+    struct sim_reach *reach; /* may be NULL: nobody counts faults */
     uint64_t seed;
     struct sim_range latency_ns;
     uint64_t bandwidth_bytes_per_s; /* of a site, each direction; 0: no time */

@@ -56,6 +56,9 @@ static void syn_due(void *context, uint64_t argument)
     enum sim_net_inbound inbound = net->sites[host->site].inbound;
     if (net_is_cut(net, conn->links[0]) || net_is_cut(net, conn->links[1]) ||
         inbound == SIM_NET_BLACKHOLE) {
+        if (inbound == SIM_NET_BLACKHOLE) {
+            sim_reach_fault(net->spec.reach, "blackhole");
+        }
         return;
     }
     struct sim_endpoint *endpoint = host->endpoint;
@@ -64,6 +67,9 @@ static void syn_due(void *context, uint64_t argument)
     if (endpoint == NULL || !endpoint->is_listening || !is_same_port ||
         inbound == SIM_NET_REFUSES) {
         net->stats.refused += 1;
+        if (inbound == SIM_NET_REFUSES) {
+            sim_reach_fault(net->spec.reach, "refuse");
+        }
         dial_outcome(conn, RP_ERR_REFUSED, net_now(net) + net_latency(net, conn->links[1]));
         return;
     }

@@ -60,8 +60,32 @@ bool net_is_cut(const struct sim_net *net, const struct net_link *link)
 {
     const struct net_site *from = &net->sites[link->key >> 32];
     const struct net_site *to = &net->sites[(uint32_t)link->key];
-    return link->cut_count > 0 ||
-           (from != to && (from->isolated_count > 0 || to->isolated_count > 0));
+    bool is_isolated = from != to && (from->isolated_count > 0 || to->isolated_count > 0);
+    if (link->cut_count > 0 || is_isolated) {
+        sim_reach_fault(net->spec.reach, link->cut_count > 0 ? "partition" : "isolate");
+        return true;
+    }
+    return false;
+}
+
+static bool is_bent(const struct sim_link_faults *faults)
+{
+    return faults->has_latency || faults->has_loss || faults->jitter_ns.high != 0 ||
+           faults->bandwidth_bytes_per_s != 0 || faults->reset != 0 || faults->corrupt != 0 ||
+           faults->duplicate != 0 || faults->reorder != 0;
+}
+
+void net_count_faults(const struct sim_net *net, const struct net_link *link)
+{
+    if (net->spec.reach == NULL) {
+        return;
+    }
+    if (is_bent(&link->faults) || link->stalled_until_ns > net_now(net)) {
+        sim_reach_fault(net->spec.reach, "link");
+    }
+    if (link->faults.late_ns != 0) {
+        sim_reach_fault(net->spec.reach, "late");
+    }
 }
 
 bool sim_net_is_cut(struct sim_net *net, sim_site from, sim_site to)

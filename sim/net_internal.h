@@ -175,6 +175,8 @@ void net_datagrams_thaw(struct sim_endpoint *endpoint);
 /* net_fault.c */
 struct net_link *net_link(struct sim_net *net, sim_site from, sim_site to);
 bool net_is_cut(const struct sim_net *net, const struct net_link *link);
+/* Something passes a link: those of its faults that act on all that passes. */
+void net_count_faults(const struct sim_net *net, const struct net_link *link);
 rp_time_ns net_latency(struct sim_net *net, struct net_link *link);
 rp_time_ns net_latency_middle(const struct sim_net *net, const struct net_link *link);
 /* The first retransmission not before now of something first sent at since_ns. */

@@ -140,7 +140,11 @@ static void side_shut(struct net_conn *conn, unsigned index)
     struct sim_endpoint *endpoint = side->endpoint;
     struct net_handle *handle = &endpoint->handles[(uint32_t)side->handle - 1u];
     handle->conn = NULL;
-    handle->generation += conn->net->is_handle_reused ? 0 : 1;
+    if (conn->net->is_handle_reused) {
+        sim_reach_fault(conn->net->spec.reach, "reuse_handles");
+    } else {
+        handle->generation += 1;
+    }
     endpoint->handle_count -= 1;
     side->is_open = false;
     side->endpoint = NULL;
@@ -578,6 +582,9 @@ static struct rp_chunk take_bytes(struct net_conn *conn, unsigned sender)
     size_t size = fault_segment_read(&link->segment, stream->size_next);
     size_t part = head->chunk.length_bytes < size ? head->chunk.length_bytes : size;
     stream->size_next += link->segment.size_count > 0;
+    if (link->segment.size_count > 0 || link->segment.is_coalesced) {
+        sim_reach_fault(net->spec.reach, "segment");
+    }
     struct rp_chunk chunk = rp_chunk_slice(head->chunk, 0, part);
     rp_block_retain(chunk.block);
     head->chunk = rp_chunk_slice(head->chunk, part, head->chunk.length_bytes - part);

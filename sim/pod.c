@@ -259,6 +259,7 @@ size_t sim_pod_files(struct sim_pod *pod, struct rp_view cursor, struct rp_view 
 
 int sim_pod_remove(struct sim_pod *pod, struct rp_view path)
 {
+    sim_reach_fault(sim_world_reach(pod->world), "remove");
     return sim_store_remove(pod->store, path);
 }
 
@@ -270,6 +271,7 @@ int sim_pod_corrupt(struct sim_pod *pod, struct rp_view path, enum sim_corruptio
         [SIM_CORRUPT_ZERO] = SIM_STORE_ZERO,
         [SIM_CORRUPT_SWAP] = SIM_STORE_SWAP,
     };
+    sim_reach_fault(sim_world_reach(pod->world), "corrupt");
     return sim_store_damage(pod->store, path, DAMAGE[kind]);
 }
 
@@ -286,6 +288,10 @@ int sim_pod_put(struct sim_pod *pod, struct rp_view path, uint64_t size_bytes)
 void sim_pod_clock(struct sim_pod *pod, const int64_t *skew_ns, const int64_t *drift_ppm,
                    const int64_t *jump_ns)
 {
+    bool is_off = (skew_ns != NULL && *skew_ns != 0) || (drift_ppm != NULL && *drift_ppm != 0);
+    if (is_off || (jump_ns != NULL && *jump_ns != 0)) {
+        sim_reach_fault(sim_world_reach(pod->world), "clock");
+    }
     if (skew_ns != NULL) {
         sim_clock_set_skew(pod->clock, *skew_ns);
     }

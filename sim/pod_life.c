@@ -148,7 +148,8 @@ static uint64_t next_hostile(void *state)
 
 static void note_misdeed(void *context, enum fault_hostile_kind kind, struct rp_view path)
 {
-    const struct sim_pod *pod = context;
+    struct sim_pod *pod = context;
+    sim_reach_fault(sim_world_reach(pod->world), fault_hostile_name(kind));
     const uint64_t words[3] = {pod->number, (uint64_t)kind, rp_table_hash(path)};
     sim_trace_note_words(pod->world->trace, "misdeed", words, 3);
 }
@@ -454,6 +455,7 @@ void sim_pod_stop(struct sim_pod *pod, rp_time_ns grace_ns, const struct sim_wai
         return;
     }
     pod->state = SIM_POD_STOPPING;
+    sim_reach_fault(sim_world_reach(pod->world), "stop");
     pod->grace_event =
         sim_event_queue_add(world->queue, sim_event_queue_now(world->queue) + grace_ns,
                             SIM_EVENT_POD, on_grace_over, pod, pod->number);
@@ -465,6 +467,9 @@ void sim_pod_stop(struct sim_pod *pod, rp_time_ns grace_ns, const struct sim_wai
 
 void sim_pod_kill(struct sim_pod *pod, bool is_host)
 {
+    if (pod->state != SIM_POD_DOWN) {
+        sim_reach_fault(sim_world_reach(pod->world), "kill");
+    }
     cancel_event(pod, &pod->boot_event);
     end_life(pod, true, is_host);
 }
@@ -504,6 +509,7 @@ void sim_pod_pause(struct sim_pod *pod, rp_time_ns duration_ns)
     if (pod->state == SIM_POD_DOWN) {
         return;
     }
+    sim_reach_fault(sim_world_reach(pod->world), "pause");
     cancel_event(pod, &pod->thaw_event);
     if (!pod->is_frozen) {
         pod->frozen_since_ns = sim_clock_now(pod->clock);
@@ -614,6 +620,7 @@ int sim_pod_replace(struct sim_pod *pod, const struct sim_replace_spec *spec,
     if (spec->has_release) {
         sim_pod_set_release(succession->successor, spec->release);
     }
+    sim_reach_fault(sim_world_reach(pod->world), "replace");
     succession->pod = pod;
     succession->is_volume_lost = spec->is_volume_lost;
     succession->is_address_kept = spec->is_address_kept;

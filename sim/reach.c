@@ -24,7 +24,9 @@ size_t sim_reach_fault_place(const char *name)
 
 void sim_reach_fault(struct sim_reach *reach, const char *name)
 {
-    reach->faults[sim_reach_fault_place(name)] += 1;
+    if (reach != NULL) {
+        reach->faults[sim_reach_fault_place(name)] += 1;
+    }
 }
 
 /* ---- States ----------------------------------------------------------------------------------- */

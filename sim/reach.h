@@ -132,7 +132,7 @@ struct sim_reach {
 /* A fault acted. `name` is a row of the catalog; what acts once an event or more often asks for its
  * place once and counts by that. Another name is a bug. */
 size_t sim_reach_fault_place(const char *name);
-void sim_reach_fault(struct sim_reach *reach, const char *name);
+void sim_reach_fault(struct sim_reach *reach /* NULL: nobody counts */, const char *name);
 
 static inline void sim_reach_checked(struct sim_reach *reach, enum sim_property property)
 {

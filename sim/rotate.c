@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "protocol/error.h"
+#include "sim/reach.h"
 
 struct slot {
     struct sim_pod *successor; /* borrowed; NULL: free */
@@ -35,6 +36,7 @@ int sim_rotation_new(struct sim_world *world, const struct sim_rotation_spec *sp
     if (rotation == NULL) {
         return RP_ERR_NOMEM;
     }
+    sim_reach_fault(sim_world_reach(world), "rotate");
     /* More slots than pods are never used. */
     rotation->slot_count = spec->unavailable_max;
     if (rotation->slot_count > spec->pod_count) {

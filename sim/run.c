@@ -78,6 +78,7 @@ static int make_net_and_disks(struct sim_run *run, const struct sim_network_spec
         .queue = run->queue,
         .trace = run->trace,
         .dns = run->dns,
+        .reach = &run->result.reach,
         .seed = run->seed,
         .latency_ns = network->latency_ns,
         .bandwidth_bytes_per_s = network->bandwidth_bytes_per_s,
@@ -88,6 +89,7 @@ static int make_net_and_disks(struct sim_run *run, const struct sim_network_spec
         .queue = run->queue,
         .bodies = run->bodies,
         .trace = run->trace,
+        .reach = &run->result.reach,
         .seed = run->seed,
         .watch = {run, on_visible, on_vanished, on_called, on_damaged},
     };

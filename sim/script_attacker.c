@@ -355,6 +355,7 @@ static int replay_now(lua_State *lua, int status, lua_KContext context)
         (void)script_get(lua, 2, "to");
     }
     struct sim_pod *pod = script_take_node(lua, -1, "a:replay: to");
+    sim_reach_fault(sim_world_reach(script_of(lua)->world), "replay");
     if (is_raft_capture(lua)) {
         return script_replay_raft(lua, attacker, pod);
     }

@@ -4,6 +4,7 @@
 static int call_check(lua_State *lua)
 {
     script_check_self(lua, "c:check");
+    sim_reach_checked(sim_world_reach(script_of(lua)->world), SIM_PROP_SCENARIO_CHECK);
     if (lua_toboolean(lua, 2)) {
         return 0;
     }

@@ -118,6 +118,7 @@ static void dial_one(struct script_flood *flood)
     if (flood->connection_count < flood->connection_max &&
         port->dial(port->state, sim_pod_address(flood->target), &conn) == 0) {
         flood->connections[flood->connection_count++] = conn;
+        sim_reach_fault(sim_world_reach(sim_pod_world(flood->target)), "flood");
     }
 }
 

@@ -289,6 +289,7 @@ void script_note_rule(struct script_attacker *attacker, const struct script_rule
 {
     const uint64_t words[4] = {attacker->number, rule->is_drop, passage->connection, type};
     sim_trace_note_words(sim_world_trace(attacker->script->world), "tamper", words, 4);
+    sim_reach_fault(sim_world_reach(attacker->script->world), rule->is_drop ? "drop" : "tamper");
 }
 
 /* True: the rule acts, and what goes out instead is on top of the main state's stack. */

@@ -217,6 +217,7 @@ static void stages_torn(struct sim_store *store)
     for (struct store_stage *stage = store->stages; stage != NULL; stage = stage->next) {
         uint64_t length_bytes = stage->content.length_bytes;
         if (length_bytes > 0 && sim_rng_chance(&store->rng, store->faults.torn)) {
+            sim_reach_fault(store->disks->spec.reach, "disk.torn");
             uint64_t kept = sim_rng_below(&store->rng, length_bytes);
             store_unuse(store, length_bytes - kept);
             sim_content_truncate(&stage->content, kept);
@@ -257,6 +258,7 @@ void sim_store_power_loss(struct sim_store *store)
         struct store_stage *next = stage->next;
         uint64_t length_bytes = stage->content.length_bytes;
         if (length_bytes > 0 && sim_rng_chance(&store->rng, store->faults.torn)) {
+            sim_reach_fault(store->disks->spec.reach, "disk.torn");
             uint64_t kept = sim_rng_below(&store->rng, length_bytes);
             store_unuse(store, length_bytes - kept);
             sim_content_truncate(&stage->content, kept);
@@ -271,6 +273,9 @@ void sim_store_power_loss(struct sim_store *store)
 void sim_store_killed(struct sim_store *store, bool is_power_lost)
 {
     RP_ASSERT(!store->is_attached);
+    if (store->faults.loses_unsynced) {
+        sim_reach_fault(store->disks->spec.reach, "disk.lose_unsynced");
+    }
     if (is_power_lost || store->faults.loses_unsynced) {
         sim_store_power_loss(store);
     } else {

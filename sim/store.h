@@ -21,6 +21,7 @@
 #include "sim/body.h"
 #include "sim/event_queue.h"
 #include "sim/gate.h"
+#include "sim/reach.h"
 #include "sim/rng.h"
 #include "sim/trace.h"
 
@@ -58,6 +59,7 @@ struct sim_disks_spec {
     struct sim_event_queue *queue;
     struct sim_bodies *bodies;
     struct sim_trace *trace; /* may be NULL */
+    struct sim_reach *reach; /* may be NULL: nobody counts faults */
     uint64_t seed;
     struct sim_store_watch watch;
 };

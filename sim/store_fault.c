@@ -44,6 +44,12 @@ static uint64_t draw(void *state)
     return sim_rng_next(state);
 }
 
+static void note_acted(void *context, const char *name)
+{
+    const struct sim_store *store = context;
+    sim_reach_fault(store->disks->spec.reach, name);
+}
+
 int store_fault_init(struct sim_store *store)
 {
     struct fault_disk_params params = {
@@ -51,6 +57,8 @@ int store_fault_init(struct sim_store *store)
         .store = store->port,
         .clock = {store, clock_now, clock_wall, clock_arm, clock_disarm},
         .random = {&store->fault_rng, draw},
+        .context = store,
+        .acted = note_acted,
     };
     return fault_disk_new(&params, &store->fault);
 }

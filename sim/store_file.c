@@ -7,6 +7,7 @@
 rp_time_ns store_durable_ns(const struct sim_store *store, bool is_synced)
 {
     if (store->faults.lies_about_sync) {
+        sim_reach_fault(store->disks->spec.reach, "disk.lie_about_sync");
         return RP_TIME_NEVER;
     }
     return is_synced ? 0 : store_now(store) + SIM_STORE_WRITEBACK_NS;

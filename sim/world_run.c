@@ -122,6 +122,7 @@ static void run_story(struct sim_run *run)
                                 "the story did not return within its limit");
     }
     run->result.virtual_seconds = sim_world_seconds(run->worlds[0], run_now(run));
+    sim_reach_checked(&run->result.reach, SIM_PROP_LIVENESS);
     drop_story(run);
 }
 
@@ -131,6 +132,7 @@ static void finish(struct sim_run *run)
 {
     struct sim_result *result = &run->result;
     run->phase = SIM_PHASE_OVER;
+    result->reach.faults[sim_reach_fault_place("stale_dns")] = sim_dns_stale_count(run->dns);
     result->fingerprint = sim_trace_fingerprint(run->trace);
     result->events = sim_event_queue_run_count(run->queue);
     if (result->verdict != SIM_VERDICT_ERROR) {
