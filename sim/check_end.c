@@ -271,6 +271,8 @@ static bool pulls(const struct check_pod *pod)
 static void check_pod_liveness(struct check_pod *pod, const struct rest *rest,
                                const struct rp_node_inspection *inspection, uint64_t missing_count)
 {
+    check_reached(pod, SIM_PROP_CONVERGES);
+    check_reached(pod, SIM_PROP_BECOMES_READY);
     check_log(pod, inspection);
     check_walk_rest(pod);
     check_auth_rest(pod);
@@ -293,8 +295,6 @@ static void check_pod_rest(struct check_pod *pod, struct rest *rest)
     }
     struct rp_node_inspection inspection;
     rp_node_inspect(node, &inspection);
-    check_reached(pod, SIM_PROP_CONVERGES);
-    check_reached(pod, SIM_PROP_BECOMES_READY);
     check_delete_rest(pod);
     check_crash_rest(pod);
     check_wait_rest(pod);
