@@ -459,6 +459,30 @@ static void redirect(struct node_inbound *inbound)
     node_inbound_end(inbound);
 }
 
+static bool has_our_name(const struct rp_node *node, const struct rp_join_request *request)
+{
+    return rp_view_equal(request->cluster_name, node_cluster(node));
+}
+
+/* wire.md 5: the older seeds say that it is the name which is wrong, to whoever asks. */
+static bool refuse_name(struct node_inbound *inbound, const struct rp_join_request *request)
+{
+    struct rp_node *node = node_inbound_node(inbound);
+    if (node->traits->join_refusal == RP_JOIN_REFUSAL_ALIKE || has_our_name(node, request)) {
+        return false;
+    }
+    struct rp_observation seen = {
+        .kind = RP_SEE_REQUEST_REFUSED,
+        .code = rp_view_text("join"),
+        .peer_id = request->node_id,
+        .error = RP_ERR_AUTH,
+        .lsn = (uint64_t)request->auth_timestamp,
+    };
+    node_see(node, &seen);
+    refuse(inbound, "cluster name mismatch");
+    return true;
+}
+
 void node_join_begin(struct node_inbound *inbound, const struct rp_join_request *request)
 {
     struct rp_node *node = node_inbound_node(inbound);
@@ -469,11 +493,11 @@ void node_join_begin(struct node_inbound *inbound, const struct rp_join_request 
         .cluster = node_cluster(node),
         .timestamp = request->auth_timestamp,
     };
-    if (!rp_view_equal(request->cluster_name, node_cluster(node))) {
-        refuse(inbound, "cluster name mismatch");
+    if (refuse_name(inbound, request)) {
         return;
     }
-    if (!node_authenticate(node, &tuple, request->auth_hmac)) {
+    /* The MAC is over our cluster's name, so another one is wrong in it. */
+    if (!node_authenticate(node, &tuple, request->auth_hmac) || !has_our_name(node, request)) {
         refuse(inbound, "authentication failed: invalid shared secret");
         return;
     }

@@ -78,6 +78,8 @@ enum rp_leave_rule { RP_LEAVE_REMOVES, RP_LEAVE_MARKS };
 enum rp_heartbeat_auth { RP_HEARTBEAT_OPEN, RP_HEARTBEAT_SIGNED };
 /* wire.md 5.1: are the nodes of a join response taken into the registry? */
 enum rp_join_answer { RP_JOIN_ANSWER_REGISTERS, RP_JOIN_ANSWER_GIVES_ADDRESSES };
+/* wire.md 5: is a wrong cluster name told before the MAC is looked at? */
+enum rp_join_refusal { RP_JOIN_REFUSAL_TELLS, RP_JOIN_REFUSAL_ALIKE };
 /* behaviour.md 12.1. QUEUED: two workers, a window of 500 ms, at most 1024, no second look. */
 enum rp_local_deletes { RP_DELETES_LOGGED, RP_DELETES_QUEUED, RP_DELETES_RECHECKED };
 /* behaviour.md 7.6. PART: from the second attempt on, whatever the store shows under the name is the
@@ -142,6 +144,7 @@ struct rp_traits {
     enum rp_unknown_role unknown_role;
     enum rp_leave_rule leave_rule;
     enum rp_join_answer join_answer;
+    enum rp_join_refusal join_refusal;
     enum rp_local_deletes local_deletes;
     enum rp_resume resume;
     enum rp_mismatch_removes mismatch_removes;

@@ -75,6 +75,8 @@ static const struct exception EXCEPTIONS[] = {
      "wire 8.1: no label, and a delimiter that names may contain"},
     {RP_RELEASE_PHASE3, SIM_PROP_MAC_BINDS_ALL,
      "wire 8.1: no label, and a delimiter that names may contain"},
+    ALL(SIM_PROP_UNIFORM_REFUSAL,
+        "wire 5: a join of another cluster is told so before its MAC is looked at"),
     {RP_RELEASE_PHASE2, SIM_PROP_FAIL_CLOSED_START,
      "13.2: an empty secret is refused only where files are replicated"},
     {RP_RELEASE_PHASE3, SIM_PROP_FAIL_CLOSED_START,
