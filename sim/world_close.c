@@ -30,11 +30,15 @@ static rp_time_ns now_of(const struct sim_run *run)
 
 /* ---- Quiescence ------------------------------------------------------------------------------ */
 
-/* Does the pod lack a file that somebody who is up could give it? */
+/* Does the pod lack a file that somebody who is up could give it? One that lacks nothing may not know
+ * it before its next rescan. */
 static bool waits_for_file(struct sim_world *world, struct sim_pod *pod)
 {
-    const struct sim_truth_file *files[64];
-    size_t count = pod->missing_count == 0 ? 0 : sim_truth_missing(world->truth, pod, files, 64);
+    const struct sim_truth_file *files[1024];
+    if (pod->missing_count == 0) {
+        return true;
+    }
+    size_t count = sim_truth_missing(world->truth, pod, files, 1024);
     size_t row = 0;
     while (row < count && sim_recover_file_for(world, pod, files[row]) != SIM_RECOVER_FILE_HELD) {
         row += 1;
@@ -61,13 +65,10 @@ static enum quiet judge_pod(struct sim_pod *pod)
     if (!inspection.has_leader || inspection.serve_count > 0) {
         return BUSY; /* a serve to a host that fell silent ends by its limit */
     }
-    if (inspection.is_missing_any && waits_for_file(pod->world, pod)) {
-        return BUSY; /* a rescan is pending that will find it */
+    if (inspection.is_missing_any) { /* a rescan is pending: will it find anything? */
+        return waits_for_file(pod->world, pod) ? BUSY : BUSY_IN_VAIN;
     }
-    if (inspection.is_idle) {
-        return QUIET;
-    }
-    return inspection.is_missing_any ? BUSY_IN_VAIN : BUSY;
+    return inspection.is_idle ? QUIET : BUSY;
 }
 
 static bool is_workload_over(const struct sim_world *world)
