@@ -292,6 +292,9 @@ static int init_parts(struct rp_node *node)
     if (error == 0) {
         error = node_walk_init(node);
     }
+    if (error == 0) {
+        error = node_scrub_init(node);
+    }
     return error == 0 ? node_reconcile_init(node) : error;
 }
 
@@ -373,6 +376,7 @@ static void clear_parts(struct rp_node *node)
     node_compact_clear(node);
     node_roles_clear(node);
     node_sweep_clear(node);
+    node_scrub_clear(node);
     node_reconcile_clear(node);
     node_walk_clear(node);
     node_pull_clear(node);
@@ -421,7 +425,7 @@ bool rp_node_is_idle(const struct rp_node *node)
     }
     return node_pull_is_idle(node) && node_walk_is_idle(node) && node_flush_is_idle(node) &&
            node_propose_is_idle(node) && node_delete_is_idle(node) && node_sweep_is_idle(node) &&
-           node_compact_is_idle(node) && node_reconcile_is_idle(node) &&
+           node_scrub_is_idle(node) && node_compact_is_idle(node) && node_reconcile_is_idle(node) &&
            !rp_timer_is_armed(&node->work_timer) && node->join_exchange == NULL;
 }
 

@@ -15,6 +15,7 @@
  *   node_compact.c compaction and its watcher      node_sweep.c     deletions slept through
  *   node_roles.c   primary writer, active compactor
  *   node_reconcile.c and node_reconcile_ask.c      anti-entropy
+ *   node_scrub.c  local files hashed once more
  */
 #ifndef REPLISIM_PROTOCOL_NODE_INTERNAL_H
 #define REPLISIM_PROTOCOL_NODE_INTERNAL_H
@@ -164,6 +165,7 @@ struct rp_node {
     bool is_delete_closed; /* by the stop */
     bool has_leader_changed;
 
+    struct node_scrub *scrub;           /* node_scrub.c */
     struct node_sweep *sweep;           /* node_sweep.c: deletions that we slept through */
     struct node_compaction *compaction; /* node_compact.c */
     struct node_roles *roles;           /* node_roles.c */
@@ -372,6 +374,13 @@ bool node_delete_is_idle(const struct rp_node *node);
 void node_delete_clear(struct rp_node *node);
 /* A new version of the path is about to be published: a removal that is under way may not hit it. */
 void node_delete_cancel(struct rp_node *node, struct rp_view path);
+
+/* node_scrub.c */
+RP_MUST_USE int node_scrub_init(struct rp_node *node);
+void node_scrub_clear(struct rp_node *node);
+void node_scrub_start(struct rp_node *node);
+void node_scrub_stop(struct rp_node *node);
+bool node_scrub_is_idle(const struct rp_node *node); /* no file is being looked at */
 
 /* node_sweep.c */
 RP_MUST_USE int node_sweep_init(struct rp_node *node);

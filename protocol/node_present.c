@@ -123,7 +123,9 @@ static void on_stated(void *owner, int error)
     check->stat = check->call.request.stat;
     enum rp_presence_verdict verdict =
         rp_presence_judge(check->node->presence, check->entry, &check->stat);
-    if (verdict != RP_PRESENCE_HASH_NEEDED) {
+    bool is_hashed =
+        verdict == RP_PRESENCE_HASH_NEEDED || (verdict == RP_PRESENCE_PRESENT && check->is_again);
+    if (!is_hashed) {
         conclude(check, verdict);
         return;
     }
@@ -150,13 +152,24 @@ void node_check_init(struct node_check *check, struct rp_node *node, struct rp_s
     node_call_init(&check->call, node, on_stated, check);
 }
 
-void node_check_begin(struct node_check *check, const struct rp_file_entry *entry)
+static void begin(struct node_check *check, const struct rp_file_entry *entry, bool is_again)
 {
     check->entry = entry;
     check->is_cancelled = false;
     check->offset_bytes = 0;
     check->is_part = false;
+    check->is_again = is_again;
     stat_name(check);
+}
+
+void node_check_begin(struct node_check *check, const struct rp_file_entry *entry)
+{
+    begin(check, entry, false);
+}
+
+void node_check_again(struct node_check *check, const struct rp_file_entry *entry)
+{
+    begin(check, entry, true);
 }
 
 void node_check_cancel(struct node_check *check)

@@ -16,6 +16,7 @@ struct node_check {
     rp_store_handle reader;
     uint64_t offset_bytes;
     bool is_part;    /* the part file is looked at */
+    bool is_again;   /* what was judged before is hashed all the same */
     bool has_hashed; /* the hash was used since somebody cleared this */
     bool is_cancelled;
     void (*done)(void *owner, bool is_present);
@@ -26,6 +27,8 @@ void node_check_init(struct node_check *check, struct rp_node *node, struct rp_s
                      void (*done)(void *owner, bool is_present), void *owner);
 /* `done` comes once, from an event. The entry outlives it. */
 void node_check_begin(struct node_check *check, const struct rp_file_entry *entry);
+/* The same, and a verdict that is remembered does not count: for the scrub. */
+void node_check_again(struct node_check *check, const struct rp_file_entry *entry);
 /* `done` comes soon, with false. */
 void node_check_cancel(struct node_check *check);
 /* An object that we wrote ourselves and hashed on its way in; `stat` is of the published object. */

@@ -31,6 +31,7 @@ static void start_pulling(struct rp_node *node)
     }
     node_walk_start(node);
     node_reconcile_start(node);
+    node_scrub_start(node);
 }
 
 /* behaviour.md 14: no address, no listener. */

@@ -31,6 +31,7 @@ static void end_service(struct rp_node *node)
     node_peer_end_all(node);
     node_walk_stop(node);
     node_reconcile_stop(node);
+    node_scrub_stop(node);
     node_pull_stop(node);
     node_delete_stop(node);
     node_sweep_stop(node);

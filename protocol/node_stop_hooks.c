@@ -51,6 +51,7 @@ static void begin_puller(struct rp_node *node)
     node->join_exchange = NULL;
     node_walk_stop(node);
     node_reconcile_stop(node);
+    node_scrub_stop(node);
     node_sweep_stop(node);
     node_pull_stop(node);
 }

@@ -107,6 +107,8 @@ enum rp_compaction { RP_COMPACTION_NONE, RP_COMPACTION_WATCHED, RP_COMPACTION_UN
  * missing; HELD_NOWHERE asks the others first. */
 enum rp_reconciliation { RP_RECONCILE_NONE, RP_RECONCILE_OWN_COPY_GONE, RP_RECONCILE_HELD_NOWHERE };
 /* What is told of deletions that a node slept through. TOMBSTONES: the manifest keeps them. */
+/* Are files that were verified once verified again in the background? */
+enum rp_scrub_rule { RP_SCRUB_NEVER, RP_SCRUB_INTERVAL };
 enum rp_deletion_memory { RP_DELETIONS_FORGOTTEN, RP_DELETIONS_TOMBSTONES };
 
 struct rp_traits {
@@ -128,6 +130,7 @@ struct rp_traits {
     enum rp_candidates candidates;
     enum rp_after_mismatch after_mismatch;
     enum rp_presence_rule presence;
+    enum rp_scrub_rule scrub; /* INTERVAL wants presence VERIFIED */
     enum rp_no_peers no_peers;
     enum rp_rescan rescan;
     enum rp_own_files own_files;
