@@ -206,13 +206,14 @@ static uint32_t kind_of(struct rp_view code)
     return kind;
 }
 
-/* Refusals of a member's request are told apart on purpose. */
+/* Refusals of a member's request are told apart on purpose; so is a command that is replayed, whose
+ * MAC held and which has words of its own (behaviour.md 3). A replayed fetch has not. */
 static bool is_unauthenticated(const struct rp_observation *seen, uint32_t kind)
 {
     if (kind == 3) {
         return seen->value <= RP_SERVE_REFUSED_REPLAY;
     }
-    return kind < 3 || seen->value <= RP_FORWARD_REPLAY;
+    return kind < 3 || seen->value < RP_FORWARD_REPLAY;
 }
 
 static void on_judged(struct check_pod *pod, const struct rp_observation *seen)
