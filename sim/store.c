@@ -238,14 +238,35 @@ void sim_store_detach(struct sim_store *store)
     store_handles_close(store);
 }
 
+/* Half of it is there, under its name, and stays from now on. */
+static void leave_half(struct sim_store *store, struct store_record *record)
+{
+    struct store_object *object = record->object;
+    int error = sim_store_damage(store, store_record_path(record), SIM_STORE_TRUNCATE);
+    RP_ASSERT(error == 0); /* a truncation needs no memory, and there are bytes to lose */
+    object->durable_ns = store_now(store);
+}
+
+static bool is_left_torn(struct sim_store *store, const struct store_record *record)
+{
+    return record->object->content.length_bytes > 0 &&
+           sim_rng_chance(&store->rng, store->faults.torn);
+}
+
 static void unsynced_vanish(struct sim_store *store)
 {
     struct store_record **order = store_table_order(&store->table);
     size_t count = store->table.count;
     for (size_t index = count; index > 0; index -= 1) {
-        if (store_now(store) < order[index - 1]->object->durable_ns) {
+        struct store_record *record = order[index - 1];
+        if (store_now(store) >= record->object->durable_ns) {
+            continue;
+        }
+        if (is_left_torn(store, record)) {
+            leave_half(store, record);
+        } else {
             /* From the end: the order of those before stays as it is. */
-            store_hide(store, order[index - 1], store_record_path(order[index - 1]), false);
+            store_hide(store, record, store_record_path(record), false);
         }
     }
 }
