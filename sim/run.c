@@ -194,6 +194,9 @@ void sim_run_free(struct sim_run *run)
     for (size_t row = 0; row < run->world_count; row += 1) {
         sim_world_clear(run->worlds[row]);
     }
+    for (size_t row = 0; row < run->world_count; row += 1) { /* blocks of one may end in another */
+        rp_release(&run->alloc, run->worlds[row]);
+    }
     rp_release(&run->alloc, (void *)run->worlds);
     rp_release(&run->alloc, (void *)run->pods);
     rp_entry_pool_free(run->pool);

@@ -163,8 +163,6 @@ void sim_world_clear(struct sim_world *world)
     sim_world_free_cut_offs(world);
     sim_world_let_all_go(world);
     sim_world_spec_clear(&world->spec);
-    struct rp_alloc alloc = world->alloc;
-    rp_release(&alloc, world);
 }
 
 void sim_world_free(struct sim_world *world)

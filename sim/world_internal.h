@@ -207,7 +207,7 @@ bool sim_world_is_first(const struct sim_world *world);
 RP_MUST_USE int sim_world_make(struct sim_run *run, const struct sim_world_spec *spec,
                                struct sim_world **world_out);
 void sim_world_end_lives(struct sim_world *world); /* for run.c: first all lives, then the rest */
-void sim_world_clear(struct sim_world *world);
+void sim_world_clear(struct sim_world *world);     /* but for the struct itself */
 char *sim_copy_text(const struct sim_world *world, const char *text, size_t length);
 void sim_world_see(struct sim_world *world, struct sim_pod *pod,
                    const struct rp_observation *observation);
