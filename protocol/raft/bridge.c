@@ -146,13 +146,25 @@ static struct rp_bridge *bridge_of(struct raft_io *io)
     return raft->data;
 }
 
+/* Entries that the leader sent are on their way to the disk. The library takes a configuration over when
+ * they have arrived there, and not at all if it is no follower by then: it would lead with the members
+ * of before, against its own log. So nobody stands for election until they have. */
+static bool is_appending_as_follower(struct rp_bridge *bridge)
+{
+    struct raft *raft = &bridge->raft;
+    return raft->state == RAFT_FOLLOWER && raft->last_stored < raft_last_index(raft);
+}
+
 static void on_tick(struct raft_io *io)
 {
     struct rp_bridge *bridge = bridge_of(io);
-    if (!bridge->is_close_called) {
-        bridge->library_tick(io);
-        look_around(bridge);
+    if (bridge->is_close_called) {
+        return;
     }
+    if (!is_appending_as_follower(bridge)) {
+        bridge->library_tick(io);
+    }
+    look_around(bridge);
 }
 
 static void on_receive(struct raft_io *io, struct raft_message *message)
@@ -161,7 +173,10 @@ static void on_receive(struct raft_io *io, struct raft_message *message)
     if (message->server_id != 0) {
         rp_members_heard(bridge->members, message->server_id);
     }
-    bridge->library_recv(io, message);
+    /* Whoever hands over asks again, or gives up by itself. */
+    if (message->type != RAFT_IO_TIMEOUT_NOW || !is_appending_as_follower(bridge)) {
+        bridge->library_recv(io, message);
+    }
     look_around(bridge);
 }
 
