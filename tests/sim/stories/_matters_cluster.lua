@@ -236,6 +236,18 @@ local function consensus(row)
   end)
 end
 
+-- Random trouble: somebody goes down. (Where the program has no such call yet, nothing is asked.)
+local function trouble(row)
+  row("c:nemesis", true, false, function(c, with)
+    if with and not pcall(function() return c.nemesis end) then return true end
+    if with then c:nemesis{ faults = { "kill" }, every = "1s..3s", heal = "2s", until_ = "1m" } end
+    local was_down = false
+    c:every("100ms", function() was_down = was_down or #c:nodes{ up = true } < 4 end)
+    c:sleep("1m")
+    return was_down
+  end, { cluster = { readers = 3 } })
+end
+
 local function chance(row)
   row("c.rng:int", 5, 3, function(c, with) return with and c.rng:int(5, 5) or c.rng:int(3, 3) end)
   row("c.rng:chance", true, false, function(c, with) return c.rng:chance(with and 1 or 0) end)
@@ -251,5 +263,5 @@ local function chance(row)
 end
 
 return function(row)
-  add(row) time(row) checks(row) files(row) rotation(row) consensus(row) chance(row)
+  add(row) time(row) checks(row) files(row) rotation(row) consensus(row) trouble(row) chance(row)
 end
