@@ -117,6 +117,7 @@ int sim_checks_new(struct sim_world *world, const struct rp_alloc *alloc,
     checks->reach = sim_world_reach(world);
     checks->alloc = alloc;
     rp_table_init(&checks->flushes, alloc);
+    rp_table_init(&checks->votes, alloc);
     rp_table_init(&checks->recordings, alloc);
     *checks_out = checks;
     return 0;
@@ -128,6 +129,7 @@ static void life_clear(struct check_pod *pod)
     check_wait_clear(pod);
     check_entry_clear(pod);
     check_message_clear(pod);
+    check_walk_clear(pod);
 }
 
 static void pod_free(struct check_pod *pod)
@@ -151,6 +153,7 @@ void sim_checks_free(struct sim_checks *checks)
     check_flush_clear(checks);
     check_consensus_clear(checks);
     check_wire_clear(checks);
+    check_log_clear(checks);
     rp_release(checks->alloc, (void *)checks->pods);
     rp_release(checks->alloc, checks->digests);
     rp_release(checks->alloc, checks);
@@ -211,6 +214,7 @@ void sim_checks_life_begins(struct sim_checks *checks, struct sim_pod *pod)
     life_clear(watch);
     life_init(watch);
     check_store_life_begins(watch);
+    check_log_life_begins(watch);
     watch->life.is_open = true;
     check_reached(watch, SIM_PROP_MEMORY_SAFE);
     watch->life.commit_index = sim_truth_last_index(sim_world_truth(checks->world));
@@ -251,7 +255,8 @@ void sim_checks_observe(struct sim_checks *checks, struct sim_pod *pod,
         check_hostile_observe, check_wait_observe,     check_transfer_observe,
         check_crash_observe,   check_pull_observe,     check_queue_observe,
         check_wire_observe,    check_auth_observe,     check_reconcile_observe,
-        check_access_observe,  check_message_observe,  check_budget_observe,
+        check_access_observe,  check_log_observe,      check_message_observe,
+        check_budget_observe,
     };
     struct check_pod *watch = check_pod_of(checks, pod);
     for (size_t row = 0; row < sizeof OBSERVERS / sizeof OBSERVERS[0]; row += 1) {

@@ -79,6 +79,14 @@ void sim_checks_effect(struct sim_checks *checks, struct sim_pod *pod, enum sim_
 void sim_checks_allocated(struct sim_checks *checks, struct sim_pod *pod, size_t size_bytes);
 /* Something is about to call into the node. */
 void sim_checks_step(struct sim_checks *checks, struct sim_pod *pod);
+/* A command is about to be applied by the pod's node. */
+void sim_checks_command(struct sim_checks *checks, struct sim_pod *pod, uint64_t index,
+                        uint64_t term, struct rp_view command);
+/* The pod's consensus identity gives its vote in that term. */
+void sim_checks_voted(struct sim_checks *checks, struct sim_pod *pod, uint64_t raft_id,
+                      uint64_t term, uint64_t vote);
+/* A log was taken away with its volume. */
+void sim_checks_log_lost(struct sim_checks *checks);
 /* A member has turned hostile, for the first time in this run or again. */
 void sim_checks_hostile(struct sim_checks *checks);
 /* Damaged behind the node's back: exempt until the node next judges it. */

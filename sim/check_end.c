@@ -298,6 +298,7 @@ static void check_pod_rest(struct check_pod *pod, struct rest *rest)
     check_delete_rest(pod);
     check_crash_rest(pod);
     check_wait_rest(pod);
+    check_message_rest(pod);
     check_entry_rest(pod, &rest->entry_budget);
     uint64_t missing_count = check_missing(pod, rest);
     if (is_live(rest)) {
@@ -345,6 +346,7 @@ static void check_pod_end(struct check_pod *pod)
 
 void sim_checks_end(struct sim_checks *checks)
 {
+    check_log_end(checks);
     for (size_t index = 0; index < sim_world_pod_count(checks->world); index += 1) {
         check_pod_end(check_pod_of(checks, sim_world_pod_at(checks->world, index)));
     }

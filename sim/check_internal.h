@@ -13,6 +13,7 @@
  *   check_walk.c      the walk
  *   check_access.c    what the node asks of its disk
  *   check_auth.c      what only accepted requests may cause
+ *   check_log.c       votes, logs, and the log once more
  *   check_message.c   what messages cause before they are known to be a member's
  *   check_hostile.c   what hostile members cost
  *   check_budget.c    memory and steps
@@ -41,6 +42,17 @@
 /* Entries of manifests looked at in one check at rest. */
 #define CHECK_ENTRY_BUDGET UINT64_C(100000)
 
+/* ---- Sets of hashes ------------------------------------------------------------------------------- */
+
+/* Two generations of tuples, each of a fixed time: what is older could not be accepted any more. */
+struct check_tuple {
+    uint64_t low, high; /* both 0: empty */
+};
+struct check_tuples {
+    struct check_tuple *slots; /* owned */
+    size_t slot_count, used_count;
+};
+
 /* ---- One pod ---------------------------------------------------------------------------------- */
 
 /* A pull that has begun; under RP_DEDUP_NONE a path may have several. */
@@ -53,7 +65,8 @@ struct check_pull {
     uint64_t *dialed; /* owned: hashes of the ids dialled in this attempt */
     size_t dialed_max;
     rp_time_ns began_ns, try_ended_ns;
-    rp_time_ns dialed_ns; /* of the try under way, by check_clock */
+    rp_time_ns try_ended_clock_ns; /* by check_clock */
+    rp_time_ns dialed_ns;          /* of the try under way, by check_clock */
     rp_time_ns dialed_frozen_ns;
     /* check_transfer.c: of the try under way, and where the last one left off */
     uint64_t size_bytes, offset_bytes, end_bytes;
@@ -116,8 +129,9 @@ struct check_conn {
     uint64_t number;
     uint64_t received_bytes, limit_bytes; /* check_hostile.c: 0: no limit */
     rp_time_ns opened_ns, active_ns;
-    bool is_inbound, has_accepted;
-    uint8_t head_count, head[5]; /* of its first frame */
+    rp_time_ns opened_clock_ns; /* by check_clock */
+    bool is_inbound, has_accepted, has_request;
+    uint8_t head_count, head[5]; /* of its first frame, of whoever opened it */
 };
 
 /* Bytes of a connection that the node works on right now: check_message.c. */
@@ -167,7 +181,8 @@ struct check_life {
     struct rp_table unsettled; /* -> owned check_unsettled */
     /* check_walk.c */
     bool has_walk, has_walk_end;
-    uint64_t walk_entries, walk_announced, walk_deleted;
+    uint64_t walk_entries, walk_announced, walk_deleted, walk_index;
+    struct check_tuples walk_visited; /* hashes of paths */
     /* check_queue.c */
     uint64_t begun_count, active_count, waiting_count;
     rp_time_ns idle_since_ns; /* by check_clock; 0: no worker idles in vain */
@@ -246,16 +261,22 @@ struct check_recording {
     uint64_t taken_count;
 };
 
-/* Two generations of tuples, each of a fixed time: what is older could not be accepted any more. */
-struct check_tuple {
-    uint64_t low, high; /* both 0: empty */
-};
-struct check_tuples {
-    struct check_tuple *slots; /* owned */
-    size_t slot_count, used_count;
+/* Commands as they were applied first: check_log.c. */
+struct check_command;
+struct check_log {
+    struct check_command *commands; /* owned */
+    uint8_t *bytes;                 /* owned */
+    size_t count, commands_max, used_bytes, bytes_max;
+    uint64_t last_index;
+    uint32_t releases; /* that ever ran, as bits */
+    bool is_cut;
 };
 
 struct sim_checks {
+    struct check_log log;
+    struct rp_table votes;        /* raft id -> owned check_vote */
+    uint64_t applied_first;       /* the highest index that was applied anywhere */
+    bool has_lost_logs;           /* a volume or log was taken away */
     bool has_hostile;             /* some member is hostile, or was */
     struct sim_world *world;      /* borrowed */
     struct sim_reach *reach;      /* the world's */
@@ -364,6 +385,7 @@ void check_entry_clear(struct check_pod *pod);
 
 void check_walk_observe(struct check_pod *pod, const struct rp_observation *seen);
 void check_walk_rest(struct check_pod *pod);
+void check_walk_clear(struct check_pod *pod);
 
 /* ---- check_transfer.c ------------------------------------------------------------------------- */
 
@@ -392,6 +414,13 @@ void check_access_called(struct check_pod *pod, enum sim_store_call call, struct
 void check_auth_observe(struct check_pod *pod, const struct rp_observation *seen);
 void check_auth_rest(struct check_pod *pod);
 
+/* ---- check_log.c ---------------------------------------------------------------------------------- */
+
+void check_log_observe(struct check_pod *pod, const struct rp_observation *seen);
+void check_log_life_begins(struct check_pod *pod);
+void check_log_end(struct sim_checks *checks);
+void check_log_clear(struct sim_checks *checks);
+
 /* ---- check_message.c ------------------------------------------------------------------------------ */
 
 void check_message_observe(struct check_pod *pod, const struct rp_observation *seen);
@@ -403,6 +432,7 @@ void check_message_closed(struct check_pod *pod, uint64_t conn, bool is_by_node)
 void check_message_effect(struct check_pod *pod, enum sim_effect effect);
 void check_message_called(struct check_pod *pod, enum sim_store_call call);
 void check_message_clear(struct check_pod *pod);
+void check_message_rest(struct check_pod *pod);
 
 /* ---- check_hostile.c ------------------------------------------------------------------------------ */
 
@@ -420,6 +450,11 @@ void check_budget_step(struct check_pod *pod);
 
 /* ---- check_wire.c ----------------------------------------------------------------------------- */
 
+/* Sets of tuples, none of which is zero. */
+void check_tuples_insert(struct sim_checks *checks, struct check_tuples *tuples,
+                         struct check_tuple tuple);
+bool check_tuples_contain(const struct check_tuples *tuples, struct check_tuple tuple);
+void check_tuples_clear(struct sim_checks *checks, struct check_tuples *tuples);
 void check_wire_observe(struct check_pod *pod, const struct rp_observation *seen);
 void check_wire_clear(struct sim_checks *checks);
 

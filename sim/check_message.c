@@ -8,6 +8,7 @@
 #include "protocol/error.h"
 #include "protocol/fetch_server.h"
 #include "protocol/forward_server.h"
+#include "protocol/limits.h"
 #include "protocol/message.h"
 #include "protocol/release.h"
 #include "sim/check_internal.h"
@@ -36,6 +37,7 @@ void check_message_opened(struct check_pod *pod, uint64_t number, bool is_inboun
     conn->number = number;
     conn->is_inbound = is_inbound;
     conn->opened_ns = conn->active_ns = check_now(pod->checks);
+    conn->opened_clock_ns = check_clock(pod);
     check_put(&pod->life.conns, number_key(&conn->number), conn);
     if (!is_inbound) {
         check_hostile_opened(pod, conn);
@@ -50,6 +52,62 @@ void check_message_clear(struct check_pod *pod)
         rp_release(pod->checks->alloc, conn);
     }
     rp_table_clear(&pod->life.conns);
+}
+
+/* ---- How long they may last --------------------------------------------------------------------- */
+
+/* A timer fires when it is due; this is for what a few events at one instant may add. */
+#define SLACK_NS (20 * RP_NS_PER_MS)
+
+/* wire.md 6. What is asked by a connection of the node's own tells how long it may wait; fetches and
+ * sessions of forwarded commands have checks of their own. RP_TIME_NEVER: no limit here. */
+static rp_time_ns limit_of_own(const struct check_conn *conn)
+{
+    if (conn->head_count < sizeof conn->head) {
+        return RP_FETCH_DIAL_TIMEOUT_NS; /* the longest dial of all */
+    }
+    switch (conn->head[4]) {
+    case RP_MSG_HEARTBEAT: return 2 * RP_HEARTBEAT_TIMEOUT_NS;
+    case RP_MSG_LEAVE_NOTIFY: return RP_LEAVE_TIMEOUT_NS;
+    case RP_MSG_JOIN_REQUEST: return RP_JOIN_DIAL_TIMEOUT_NS + RP_JOIN_REPLY_TIMEOUT_NS;
+    default: return RP_TIME_NEVER;
+    }
+}
+
+static rp_time_ns limit_of(const struct check_conn *conn)
+{
+    if (conn->is_inbound) {
+        return conn->has_request ? RP_TIME_NEVER : RP_FIRST_FRAME_TIMEOUT_NS;
+    }
+    return limit_of_own(conn);
+}
+
+static void check_age(struct check_pod *pod, const struct check_conn *conn, const char *what)
+{
+    rp_time_ns limit_ns = limit_of(conn);
+    rp_time_ns now_ns = check_clock(pod);
+    rp_time_ns age_ns = now_ns > conn->opened_clock_ns ? now_ns - conn->opened_clock_ns : 0;
+    if (limit_ns == RP_TIME_NEVER) {
+        return;
+    }
+    check_reached(pod, SIM_PROP_EVERY_WAIT_BOUNDED);
+    if (age_ns > limit_ns + SLACK_NS) {
+        check_violate(pod, SIM_PROP_EVERY_WAIT_BOUNDED, what,
+                      "%s lasted %llu ms, the limit is %llu",
+                      conn->is_inbound ? "a connection without a request" : "a request of its own",
+                      (unsigned long long)(age_ns / RP_NS_PER_MS),
+                      (unsigned long long)(limit_ns / RP_NS_PER_MS));
+    }
+}
+
+/* What never ends is not seen to end. */
+void check_message_rest(struct check_pod *pod)
+{
+    size_t cursor = 0;
+    const struct check_conn *conn;
+    while ((conn = rp_table_next(&pod->life.conns, &cursor)) != NULL) {
+        check_age(pod, conn, "rest/connection");
+    }
 }
 
 /* ---- What the node works on ------------------------------------------------------------------- */
@@ -155,6 +213,10 @@ void check_message_sent(struct check_pod *pod, uint64_t number, struct rp_view b
     if (call->is_open && call->conn == number && call->is_inbound && !call->is_trusted) {
         add_work(call, 1, bytes);
     }
+    struct check_conn *conn = conn_find(pod, number);
+    if (conn != NULL && !conn->is_inbound) {
+        note_head(conn, bytes);
+    }
 }
 
 void check_message_closed(struct check_pod *pod, uint64_t number, bool is_by_node)
@@ -163,6 +225,10 @@ void check_message_closed(struct check_pod *pod, uint64_t number, bool is_by_nod
     if (call->is_open && call->conn == number && is_by_node) {
         add_work(call, 2, rp_view_make(NULL, 0));
         call->is_closed = true;
+    }
+    const struct check_conn *conn = conn_find(pod, number);
+    if (conn != NULL) {
+        check_age(pod, conn, "connection");
     }
     conn_forget(pod, number);
 }
@@ -224,8 +290,11 @@ static void on_judged(struct check_pod *pod, const struct rp_observation *seen)
         return;
     }
     call->request_count += 1;
+    struct check_conn *conn = conn_find(pod, call->conn);
+    if (conn != NULL) {
+        conn->has_request = true;
+    }
     if (seen->kind == RP_SEE_REQUEST_ACCEPTED) {
-        struct check_conn *conn = conn_find(pod, call->conn);
         call->is_accepted = call->is_trusted = true;
         if (conn != NULL) {
             conn->has_accepted = true;

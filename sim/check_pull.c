@@ -233,6 +233,19 @@ static bool is_too_soon(const struct check_pod *pod, const struct check_pull *pu
     return since_ns < backoff_after(pull->attempt) / 10 * 9;
 }
 
+/* And no longer: the delay doubles, so a wrong power of two shows. Answers of new peers may be waited
+ * for, and the disk, where it gives trouble. */
+#define LATE_NS (RP_GREETING_TIMEOUT_NS + 200 * RP_NS_PER_MS)
+
+static bool is_too_late(struct check_pod *pod, const struct check_pull *pull)
+{
+    rp_time_ns now_ns = check_clock(pod);
+    struct sim_disk_faults faults = sim_store_faults(sim_pod_store(pod->pod));
+    bool is_held_up = faults.calls.slow_ns != 0 || faults.calls.stuck_ns != 0;
+    return !is_held_up && !pod->life.is_stopping && now_ns > pull->try_ended_clock_ns &&
+           now_ns - pull->try_ended_clock_ns > backoff_after(pull->attempt) + LATE_NS;
+}
+
 static void on_attempt(struct check_pod *pod, const struct rp_observation *seen)
 {
     struct check_pull *pull = pull_of_version(check_path_find(pod, seen->path), seen);
@@ -248,6 +261,10 @@ static void on_attempt(struct check_pod *pod, const struct rp_observation *seen)
         check_violate(pod, SIM_PROP_RETRY_BUDGET, "attempt/too-soon",
                       "attempt %llu of %.*s does not wait out the backoff",
                       (unsigned long long)seen->value, CHECK_TEXT(seen->path));
+    } else if (pull->attempt != 0 && is_too_late(pod, pull)) {
+        check_violate(pod, SIM_PROP_RETRY_BUDGET, "attempt/too-late",
+                      "attempt %llu of %.*s waits longer than the backoff",
+                      (unsigned long long)seen->value, CHECK_TEXT(seen->path));
     }
     pull->attempt = seen->value;
     pull->peer_changes = pod->life.peer_change_count;
@@ -256,6 +273,7 @@ static void on_attempt(struct check_pod *pod, const struct rp_observation *seen)
     pull->has_mismatch = false;
     pull->is_verified = false;
     pull->try_ended_ns = check_now(pod->checks);
+    pull->try_ended_clock_ns = check_clock(pod);
 }
 
 static void note_dialed(struct check_pod *pod, struct check_pull *pull, uint64_t peer)
@@ -342,6 +360,7 @@ static void on_fetch_end(struct check_pod *pod, const struct rp_observation *see
         return;
     }
     pull->try_ended_ns = check_now(pod->checks);
+    pull->try_ended_clock_ns = check_clock(pod);
     pull->is_verified = seen->value == RP_FETCH_OK;
     if (seen->value == RP_FETCH_CHECKSUM_MISMATCH) {
         check_reached(pod, SIM_PROP_MISMATCH_STOPS_ATTEMPT);

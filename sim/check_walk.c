@@ -1,5 +1,9 @@
 /* The walk: walk-complete, walk-ends. */
+#include <xxhash.h>
+
 #include "sim/check_internal.h"
+
+#define PAGE_MAX 256u
 
 static bool walks(struct check_pod *pod)
 {
@@ -19,6 +23,63 @@ static void on_begin(struct check_pod *pod, const struct rp_observation *seen)
     life->has_walk = true;
     life->walk_entries = seen->value2;
     life->walk_announced = life->walk_deleted = 0;
+    life->walk_index = seen->value;
+    check_tuples_clear(pod->checks, &life->walk_visited);
+}
+
+/* ---- Visits ----------------------------------------------------------------------------------- */
+
+static struct check_tuple hash_of(struct rp_view path)
+{
+    XXH128_hash_t hash =
+        XXH3_128bits(path.length_bytes == 0 ? "" : (const void *)path.bytes, path.length_bytes);
+    struct check_tuple tuple = {hash.low64, hash.high64};
+    tuple.high += tuple.low == 0 && tuple.high == 0;
+    return tuple;
+}
+
+static void on_announced(struct check_pod *pod, const struct rp_observation *seen)
+{
+    struct check_life *life = &pod->life;
+    if (seen->value2 != RP_ANNOUNCE_WALK || life->has_walk_end) {
+        return;
+    }
+    life->walk_announced += 1;
+    struct check_tuple tuple = hash_of(seen->path);
+    if (!check_tuples_contain(&life->walk_visited, tuple)) {
+        check_tuples_insert(pod->checks, &life->walk_visited, tuple);
+    }
+}
+
+/* An entry of a later command was told by its callback. */
+static void check_entry_visited(struct check_pod *pod, const struct rp_file_entry *entry)
+{
+    const struct check_life *life = &pod->life;
+    if (entry->lsn <= life->walk_index &&
+        !check_tuples_contain(&life->walk_visited, hash_of(entry->path))) {
+        check_violate(pod, SIM_PROP_WALK_COMPLETE, "walk-end/entry",
+                      "%.*s was there throughout and was not visited", CHECK_TEXT(entry->path));
+    }
+}
+
+static void check_all_visited(struct check_pod *pod)
+{
+    const struct rp_manifest *manifest = check_manifest_of(pod);
+    const struct rp_file_entry *page[PAGE_MAX];
+    struct rp_view cursor = rp_view_make(NULL, 0);
+    for (size_t count = manifest == NULL ? 0 : PAGE_MAX; count == PAGE_MAX;) {
+        count = rp_manifest_page(manifest, cursor, page, PAGE_MAX);
+        for (size_t row = 0; row < count; row += 1) {
+            check_entry_visited(pod, page[row]);
+            cursor = page[row]->path; /* the manifest keeps it through this call */
+            rp_file_entry_release(page[row]);
+        }
+    }
+}
+
+void check_walk_clear(struct check_pod *pod)
+{
+    check_tuples_clear(pod->checks, &pod->life.walk_visited);
 }
 
 /* invariants.md, walk-complete: every entry that was there throughout was visited. Each visit is an
@@ -33,6 +94,8 @@ static void check_visits(struct check_pod *pod)
                       (unsigned long long)life->walk_entries,
                       (unsigned long long)life->walk_announced,
                       (unsigned long long)life->walk_deleted);
+    } else {
+        check_all_visited(pod);
     }
 }
 
@@ -47,6 +110,7 @@ static void on_end(struct check_pod *pod, const struct rp_observation *seen)
         check_visits(pod);
     }
     life->has_walk_end = true;
+    check_walk_clear(pod);
 }
 
 void check_walk_observe(struct check_pod *pod, const struct rp_observation *seen)
@@ -55,7 +119,7 @@ void check_walk_observe(struct check_pod *pod, const struct rp_observation *seen
     switch (seen->kind) {
     case RP_SEE_WALK_BEGIN: on_begin(pod, seen); break;
     case RP_SEE_WALK_END: on_end(pod, seen); break;
-    case RP_SEE_ANNOUNCED: life->walk_announced += seen->value2 == RP_ANNOUNCE_WALK; break;
+    case RP_SEE_ANNOUNCED: on_announced(pod, seen); break;
     case RP_SEE_FILE_DELETED: life->walk_deleted += 1; break;
     default: break;
     }

@@ -31,7 +31,7 @@ static struct check_tuple *find(const struct check_tuples *tuples, struct check_
     return &tuples->slots[at];
 }
 
-static bool contains(const struct check_tuples *tuples, struct check_tuple tuple)
+bool check_tuples_contain(const struct check_tuples *tuples, struct check_tuple tuple)
 {
     return tuples->slot_count != 0 && !is_empty(find(tuples, tuple));
 }
@@ -52,13 +52,20 @@ static void grow(struct sim_checks *checks, struct check_tuples *tuples)
     *tuples = larger;
 }
 
-static void insert(struct sim_checks *checks, struct check_tuples *tuples, struct check_tuple tuple)
+void check_tuples_insert(struct sim_checks *checks, struct check_tuples *tuples,
+                         struct check_tuple tuple)
 {
     if (tuples->used_count * 4 >= tuples->slot_count * 3) {
         grow(checks, tuples);
     }
     *find(tuples, tuple) = tuple;
     tuples->used_count += 1;
+}
+
+void check_tuples_clear(struct sim_checks *checks, struct check_tuples *tuples)
+{
+    rp_release(checks->alloc, tuples->slots);
+    *tuples = (struct check_tuples){0};
 }
 
 static void next_generation(struct sim_checks *checks, struct check_tuples *now,
@@ -115,13 +122,14 @@ static void check_replay(struct check_pod *pod, const struct rp_observation *see
     rotate(checks);
     struct check_tuple tuple = tuple_of(pod, seen);
     check_reached(pod, SIM_PROP_NO_REPLAY);
-    if (contains(&checks->tuples, tuple) || contains(&checks->tuples_before, tuple)) {
+    if (check_tuples_contain(&checks->tuples, tuple) ||
+        check_tuples_contain(&checks->tuples_before, tuple)) {
         check_violate(pod, SIM_PROP_NO_REPLAY, "accepted",
                       "a %.*s request of %.*s is accepted a second time", CHECK_TEXT(seen->code),
                       CHECK_TEXT(seen->peer_id));
         return;
     }
-    insert(checks, &checks->tuples, tuple);
+    check_tuples_insert(checks, &checks->tuples, tuple);
 }
 
 /* ---- What members sign ------------------------------------------------------------------------ */
@@ -169,12 +177,13 @@ static void on_signed(struct check_pod *pod, const struct rp_observation *seen)
     if (!is_kept(checks, seen)) {
         return;
     }
-    insert(checks, &checks->signed_now, signature_of(seen, signer, seen->peer_id, SIGNED));
+    check_tuples_insert(checks, &checks->signed_now,
+                        signature_of(seen, signer, seen->peer_id, SIGNED));
     if (seen->peer_id.length_bytes != 0 && binds_addressee(pod)) {
-        insert(checks, &checks->signed_now,
-               signature_of(seen, signer, seen->peer_id, SIGNED_BOUND));
-        insert(checks, &checks->signed_now,
-               signature_of(seen, signer, seen->peer_id, SIGNED_WHOLE));
+        check_tuples_insert(checks, &checks->signed_now,
+                            signature_of(seen, signer, seen->peer_id, SIGNED_BOUND));
+        check_tuples_insert(checks, &checks->signed_now,
+                            signature_of(seen, signer, seen->peer_id, SIGNED_WHOLE));
     }
 }
 
@@ -183,7 +192,8 @@ static bool is_signed(const struct check_pod *pod, const struct rp_observation *
 {
     const struct sim_checks *checks = pod->checks;
     struct check_tuple tuple = signature_of(seen, seen->peer_id, sim_pod_id(pod->pod), signature);
-    return contains(&checks->signed_now, tuple) || contains(&checks->signed_before, tuple);
+    return check_tuples_contain(&checks->signed_now, tuple) ||
+           check_tuples_contain(&checks->signed_before, tuple);
 }
 
 /* invariants.md, mac-binds-all. A request that binds its addressee was signed for this server, with

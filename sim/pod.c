@@ -257,6 +257,30 @@ size_t sim_pod_files(struct sim_pod *pod, struct rp_view cursor, struct rp_view 
     return sim_store_names(pod->store, cursor, paths_out, max);
 }
 
+static uint64_t larger(uint64_t left, uint64_t right)
+{
+    return left > right ? left : right;
+}
+
+bool sim_pod_log(const struct sim_pod *pod, struct sim_pod_log *log_out)
+{
+    const struct sim_raft_folder *folder = pod->folder;
+    if (folder == NULL || pod->world->spec.cluster.consensus != SIM_CONSENSUS_RAFT) {
+        return false;
+    }
+    uint64_t snapshot = sim_raft_folder_snapshot_index(folder);
+    log_out->raft_id = sim_raft_folder_raft_id(folder);
+    log_out->last_index = larger(sim_raft_folder_last_index(folder), snapshot);
+    log_out->durable_index = larger(sim_raft_folder_synced_index(folder), snapshot);
+    return true;
+}
+
+size_t sim_pod_voters(const struct sim_pod *pod, uint64_t *ids_out, size_t max)
+{
+    struct sim_pod_log log;
+    return sim_pod_log(pod, &log) ? sim_raft_folder_voters(pod->folder, ids_out, max) : 0;
+}
+
 int sim_pod_remove(struct sim_pod *pod, struct rp_view path)
 {
     sim_reach_fault(sim_world_reach(pod->world), "remove");

@@ -137,6 +137,14 @@ RP_MUST_USE int sim_pod_forge_raft(struct sim_pod *pod, const struct sim_pod *so
                                    const struct rp_alloc *alloc, int kind,
                                    struct sim_raft_message **message_out);
 
+/* What lies on its disk of the replicated log. False: nothing (another kind of consensus). */
+struct sim_pod_log {
+    uint64_t raft_id, last_index, durable_index;
+};
+bool sim_pod_log(const struct sim_pod *pod, struct sim_pod_log *log_out);
+/* Raft ids of the voters in the latest configuration there; returns the whole count. */
+size_t sim_pod_voters(const struct sim_pod *pod, uint64_t *ids_out, size_t max);
+
 /* The puller's counters, by the names of behaviour.md 7.7; all lives added up. */
 struct sim_counter {
     const char *name;

@@ -94,6 +94,10 @@ static void note_raft(void *context, enum sim_raft_note note, const uint64_t det
     const uint64_t words[6] = {pod->number, (uint64_t)note, detail[0],
                                detail[1],   detail[2],      detail[3]};
     sim_trace_note_words(pod->world->trace, "raft", words, 6);
+    if (note == SIM_RAFT_NOTE_VOTE) {
+        sim_checks_voted(pod->world->checks, pod, sim_raft_folder_raft_id(pod->folder), detail[0],
+                         detail[1]);
+    }
 }
 
 static int make_raft(struct sim_pod *pod)
@@ -334,7 +338,8 @@ static int make_node(struct sim_pod *pod, char note[160])
     if (error != 0) {
         return error;
     }
-    const struct rp_consensus_events *events = rp_node_consensus_events(pod->node);
+    const struct rp_consensus_events *events =
+        sim_port_watch_consensus(pod->watch, rp_node_consensus_events(pod->node));
     const struct rp_net_events *heard =
         sim_port_watch_events(pod->watch, rp_node_net_events(pod->node));
     sim_endpoint_events(pod->endpoint, fault_hostile_events(pod->hostile, heard));
@@ -534,6 +539,7 @@ static void lose_volume(struct sim_pod *pod)
 {
     sim_store_wipe(pod->store);
     sim_truth_volume_lost(pod->world->truth, pod);
+    sim_checks_log_lost(pod->world->checks);
     RP_ASSERT(sim_pod_new_folder(pod) == 0);
 }
 

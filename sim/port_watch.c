@@ -11,6 +11,7 @@ struct sim_port_watch {
     struct rp_net_port net;
     struct rp_consensus_port consensus;
     struct rp_net_events node_events, events;
+    struct rp_consensus_events node_log, log;
 };
 
 /* ---- Calls of the node ------------------------------------------------------------------------- */
@@ -187,6 +188,39 @@ static void on_ended(void *context, rp_conn conn, int error)
     watch->node_events.ended(watch->node_events.context, conn, error);
 }
 
+static int on_apply(void *context, uint64_t index, uint64_t term, struct rp_view command)
+{
+    struct sim_port_watch *watch = context;
+    sim_checks_command(watch->checks, watch->pod, index, term, command);
+    return watch->node_log.apply(watch->node_log.context, index, term, command);
+}
+
+static int on_restore(void *context, struct rp_view snapshot)
+{
+    struct sim_port_watch *watch = context;
+    return watch->node_log.restore(watch->node_log.context, snapshot);
+}
+
+static int on_snapshot(void *context, struct rp_block **block_out)
+{
+    struct sim_port_watch *watch = context;
+    return watch->node_log.snapshot(watch->node_log.context, block_out);
+}
+
+static void on_leader_changed(void *context)
+{
+    struct sim_port_watch *watch = context;
+    watch->node_log.leader_changed(watch->node_log.context);
+}
+
+static bool on_describe(void *context, uint64_t raft_id, struct rp_member *member_out,
+                        uint64_t *born_index_out)
+{
+    struct sim_port_watch *watch = context;
+    return watch->node_log.describe_member(watch->node_log.context, raft_id, member_out,
+                                           born_index_out);
+}
+
 /* ---- Birth and death ----------------------------------------------------------------------------- */
 
 int sim_port_watch_new(struct sim_checks *checks, struct sim_pod *pod,
@@ -218,6 +252,16 @@ const struct rp_net_events *sim_port_watch_events(struct sim_port_watch *watch,
 {
     watch->node_events = *node_events;
     return &watch->events;
+}
+
+const struct rp_consensus_events *
+sim_port_watch_consensus(struct sim_port_watch *watch,
+                         const struct rp_consensus_events *node_events)
+{
+    watch->node_log = *node_events;
+    watch->log = (struct rp_consensus_events){watch,       on_apply,          on_restore,
+                                              on_snapshot, on_leader_changed, on_describe};
+    return &watch->log;
 }
 
 void sim_port_watch_free(struct sim_port_watch *watch)

@@ -23,6 +23,10 @@ RP_MUST_USE int sim_port_watch_new(struct sim_checks *checks, struct sim_pod *po
  * call. Borrowed. */
 const struct rp_net_events *sim_port_watch_events(struct sim_port_watch *watch,
                                                   const struct rp_net_events *node_events);
+/* Likewise what consensus tells the node. */
+const struct rp_consensus_events *
+sim_port_watch_consensus(struct sim_port_watch *watch,
+                         const struct rp_consensus_events *node_events);
 /* After the node. NULL is fine. */
 void sim_port_watch_free(struct sim_port_watch *watch);
 

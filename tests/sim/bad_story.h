@@ -18,6 +18,9 @@ struct bad_double {
     void (*run)(struct sim_world *world);
 };
 
+/* bad_log.c: votes, logs, walks over them, connections. */
+extern const struct bad_story bad_of_logs[];
+extern const size_t bad_of_logs_count;
 /* bad_message.c: messages, hostile members, memory, steps. */
 extern const struct bad_story bad_of_messages[];
 extern const size_t bad_of_messages_count;

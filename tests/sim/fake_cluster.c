@@ -109,6 +109,21 @@ bool sim_pod_was_hostile(const struct sim_pod *pod)
     return pod->is_hostile;
 }
 
+bool sim_pod_log(const struct sim_pod *pod, struct sim_pod_log *log_out)
+{
+    *log_out = pod->log;
+    return pod->has_log;
+}
+
+size_t sim_pod_voters(const struct sim_pod *pod, uint64_t *ids_out, size_t max)
+{
+    size_t count = 0;
+    for (size_t row = 0; pod->has_log && row < FAKE_POD_COUNT && row < max; row += 1) {
+        ids_out[count++] = pod->world->pods[row].log.raft_id;
+    }
+    return count;
+}
+
 uint64_t sim_pod_life(const struct sim_pod *pod)
 {
     return pod->life;
@@ -478,6 +493,7 @@ void fake_put(struct sim_world *world, int pod, const struct fake_file *file)
 
 static void apply(struct sim_world *world, int pod, uint64_t index, const struct rp_buffer *command)
 {
+    sim_checks_command(world->checks, pod_of(world, pod), index, 1, rp_buffer_view(command));
     int error =
         rp_manifest_apply(pod_of(world, pod)->node.manifest, index, 1, rp_buffer_view(command));
     ck_assert_int_eq(error, 0);

@@ -39,6 +39,8 @@ struct sim_pod {
     enum sim_pod_state state;
     rp_time_ns life_began_ns, frozen_ns;
     bool is_hostile;
+    bool has_log; /* sim_pod_log gives `log`, and all pods vote */
+    struct sim_pod_log log;
     char secret[8];
     int64_t wall_s;
     struct sim_store *store;

@@ -556,6 +556,7 @@ static const struct bad_story *bad_at(int row)
         {bad_of_consensus, bad_of_consensus_count},
         {bad_of_reconcile, bad_of_reconcile_count},
         {bad_of_messages, bad_of_messages_count},
+        {bad_of_logs, bad_of_logs_count},
     };
     size_t at = (size_t)row;
     for (size_t table = 0; table < sizeof tables / sizeof tables[0]; table += 1) {

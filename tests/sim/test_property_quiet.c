@@ -49,7 +49,7 @@ static void failed_pull_and_rescan(struct sim_world *world)
     for (uint64_t number = 1; number <= 3; number += 1) {
         story_attempt(world, READER, file, number);
         story_try_peer(world, READER, file, "writer-1", number, RP_FETCH_NOT_ON_PEER);
-        fake_pass(world, 2 * RP_NS_PER_S);
+        fake_pass(world, RP_BACKOFF_FIRST_NS << (number - 1));
     }
     story_pull_end(world, READER, file, RP_PULL_FAILED, 3);
     fake_pass(world, 60 * RP_NS_PER_S);
@@ -492,6 +492,32 @@ static void busy_seconds(struct sim_world *world)
     sim_checks_step(world->checks, pod);
 }
 
+/* Votes go on from term to term, leaders have what is committed, and a majority has it on its disks;
+ * what is asked and heard on connections ends at the last moment. */
+static void logs_and_waits_to_the_limit(struct sim_world *world)
+{
+    const uint8_t head[5] = {0, 0, 0, 1, 0x04};
+    struct sim_pod *pod = &world->pods[READER];
+    for (int row = 0; row < FAKE_POD_COUNT; row += 1) {
+        world->pods[row].has_log = true;
+        world->pods[row].log = (struct sim_pod_log){(uint64_t)row + 1, 9, row == OTHER ? 0 : 9};
+    }
+    sim_checks_voted(world->checks, pod, 2, 3, 0);
+    sim_checks_voted(world->checks, pod, 2, 3, 1);
+    sim_checks_voted(world->checks, pod, 2, 3, 1);
+    sim_checks_voted(world->checks, pod, 2, 4, 3);
+    (void)story_flushed(world, "db/cpu/a");
+    fake_see_value(world, READER, RP_SEE_LEADER, 2, 4);
+    sim_checks_conn_opened(world->checks, pod, 5, false);
+    sim_checks_conn_sent(world->checks, pod, 5, rp_view_make(head, 3));
+    sim_checks_conn_sent(world->checks, pod, 5, rp_view_make(head + 3, 2));
+    sim_checks_conn_opened(world->checks, pod, 6, true);
+    fake_pass(world, 6 * RP_NS_PER_S);
+    sim_checks_conn_closed(world->checks, pod, 5, true);
+    fake_pass(world, 4 * RP_NS_PER_S);
+    sim_checks_conn_closed(world->checks, pod, 6, true);
+}
+
 static const struct {
     const char *name;
     void (*run)(struct sim_world *world);
@@ -525,6 +551,7 @@ static const struct {
     {"hostile to the limit", hostile_to_the_limit},
     {"memory for what came", memory_for_what_came},
     {"busy seconds", busy_seconds},
+    {"logs and waits to the limit", logs_and_waits_to_the_limit},
 };
 
 /* What an honest node does is reported by no checker. */
