@@ -28,11 +28,31 @@ rp_time_ns fault_clock_face_own(const struct fault_clock_face *face, rp_time_ns 
     return face->anchor_own_ns + span_ns + (uint64_t)drift_of(span_ns, face->drift_ppm);
 }
 
+/* `left` is within the bound, `right` within twice of it. */
+static int64_t bounded_sum(int64_t left_ns, int64_t right_ns)
+{
+    int64_t sum_ns = left_ns + right_ns;
+    if (sum_ns > FAULT_CLOCK_OFF_MAX_NS) {
+        return FAULT_CLOCK_OFF_MAX_NS;
+    }
+    return sum_ns < -FAULT_CLOCK_OFF_MAX_NS ? -FAULT_CLOCK_OFF_MAX_NS : sum_ns;
+}
+
+void fault_clock_face_jump(struct fault_clock_face *face, int64_t jump_ns)
+{
+    if (jump_ns > 2 * FAULT_CLOCK_OFF_MAX_NS) {
+        jump_ns = 2 * FAULT_CLOCK_OFF_MAX_NS;
+    } else if (jump_ns < -2 * FAULT_CLOCK_OFF_MAX_NS) {
+        jump_ns = -2 * FAULT_CLOCK_OFF_MAX_NS;
+    }
+    face->jump_ns = bounded_sum(face->jump_ns, jump_ns);
+}
+
 int64_t fault_clock_face_wall(const struct fault_clock_face *face, rp_time_ns true_ns,
                               int64_t true_wall_unix_ns)
 {
     int64_t ahead_ns = (int64_t)(fault_clock_face_own(face, true_ns) - true_ns);
-    return true_wall_unix_ns + ahead_ns + face->skew_ns + face->jump_ns;
+    return true_wall_unix_ns + ahead_ns + bounded_sum(face->jump_ns, face->skew_ns);
 }
 
 rp_time_ns fault_clock_face_when(const struct fault_clock_face *face, rp_time_ns true_ns,
@@ -232,7 +252,7 @@ void fault_clock_set_skew(struct fault_clock *clock, int64_t skew_ns)
 
 void fault_clock_jump(struct fault_clock *clock, int64_t jump_ns)
 {
-    clock->face.jump_ns += jump_ns;
+    fault_clock_face_jump(&clock->face, jump_ns);
 }
 
 void fault_clock_set_drift(struct fault_clock *clock, int64_t drift_ppm)

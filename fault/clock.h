@@ -6,11 +6,15 @@
  *   own  = anchor_own + (true - anchor_true) * (1 + drift_ppm / 1e6)
  *   wall = true wall + (own - true) + skew + jumps
  *
- * The monotonic clock never steps, also when the drift changes: the anchor moves to that moment. */
+ * The monotonic clock never steps, also when the drift changes: the anchor moves to that moment. Skew
+ * and jumps together are at most FAULT_CLOCK_OFF_MAX_NS either way: more is taken as so much. */
 #ifndef REPLISIM_FAULT_CLOCK_H
 #define REPLISIM_FAULT_CLOCK_H
 
 #include "protocol/ports.h"
+
+/* A century. */
+#define FAULT_CLOCK_OFF_MAX_NS (INT64_C(100) * 365 * 86400 * (int64_t)RP_NS_PER_S)
 
 struct fault_clock_face {
     rp_time_ns anchor_true_ns, anchor_own_ns; /* where the present rate began */
@@ -27,6 +31,7 @@ int64_t fault_clock_face_wall(const struct fault_clock_face *face, rp_time_ns tr
  * by rounding; below RP_TIME_NEVER. */
 rp_time_ns fault_clock_face_when(const struct fault_clock_face *face, rp_time_ns true_ns,
                                  rp_time_ns own_ns);
+void fault_clock_face_jump(struct fault_clock_face *face, int64_t jump_ns);
 void fault_clock_face_drift(struct fault_clock_face *face, rp_time_ns true_ns, int64_t drift_ppm);
 
 /* ---- The decorator ------------------------------------------------------------------------------ */

@@ -238,7 +238,7 @@ void sim_clock_set_skew(struct sim_clock *clock, int64_t skew_ns)
 
 void sim_clock_jump(struct sim_clock *clock, int64_t jump_ns)
 {
-    clock->face.jump_ns += jump_ns;
+    fault_clock_face_jump(&clock->face, jump_ns);
 }
 
 /* Armed timers keep their deadlines of the node's clock, so their true times move. */

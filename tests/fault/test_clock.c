@@ -87,6 +87,24 @@ START_TEST(wall_clock_is_skewed_and_jumps)
 }
 END_TEST
 
+/* Jumps add up to a century either way and no further: the sum stays a number, and way back is left. */
+START_TEST(jumps_add_up_to_a_bound)
+{
+    setup();
+    for (int time = 0; time < 4; time += 1) {
+        fault_clock_jump(wrong, FAULT_CLOCK_OFF_MAX_NS);
+    }
+    fault_clock_set_skew(wrong, FAULT_CLOCK_OFF_MAX_NS);
+    ck_assert_int_eq(port->wall_unix_ns(port->state), WALL + 5000 + FAULT_CLOCK_OFF_MAX_NS);
+    fault_clock_set_skew(wrong, 0);
+    fault_clock_jump(wrong, -FAULT_CLOCK_OFF_MAX_NS);
+    ck_assert_int_eq(port->wall_unix_ns(port->state), WALL + 5000);
+    fault_clock_jump(wrong, INT64_MIN);
+    ck_assert_int_eq(port->wall_unix_ns(port->state), WALL + 5000 - FAULT_CLOCK_OFF_MAX_NS);
+    teardown();
+}
+END_TEST
+
 static const struct {
     const char *name;
     int64_t drift_ppm;
@@ -194,6 +212,7 @@ int main(void)
     TCase *tcase = tcase_create("clock");
     tcase_add_test(tcase, right_clock_is_shown_as_it_is);
     tcase_add_test(tcase, wall_clock_is_skewed_and_jumps);
+    tcase_add_test(tcase, jumps_add_up_to_a_bound);
     tcase_add_loop_test(tcase, drift_moves_timers_and_both_clocks, 0, ROWS(drifts));
     tcase_add_test(tcase, change_of_drift_is_no_step);
     tcase_add_test(tcase, timers_are_moved_disarmed_and_reused);
