@@ -96,6 +96,7 @@ void script_about_clear(struct script_about *about);
 #define SCRIPT_MEMORY_BYTES_MAX (UINT64_C(256) << 20)
 #define SCRIPT_FILE_COUNT_MAX   1000000u
 #define SCRIPT_NODE_COUNT_MAX   2000u
+#define SCRIPT_NAME_BYTES_MAX   100u /* of a node or a cluster: addresses are made of them */
 #define SCRIPT_STRING_BYTES_MAX (UINT64_C(64) << 20) /* one string made by the library */
 
 #endif

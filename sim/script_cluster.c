@@ -144,7 +144,7 @@ static int call_add(lua_State *lua)
         return luaL_error(lua, "c:add: role '%s' is unknown", spec.role);
     }
     if (script_get(lua, 2, "id")) {
-        spec.id = script_take_text(lua, -1, "c:add: id");
+        spec.id = script_take_name(lua, -1, "c:add: id");
     }
     if (script_get(lua, 2, "zone")) {
         spec.zone = script_take_text(lua, -1, "c:add: zone");

@@ -1,5 +1,6 @@
 /* The `cluster` table, of the scenario's file or of c:cluster. Lua keeps no lines for its values, so
  * errors name the key. */
+#include <ctype.h>
 #include <stdlib.h>
 
 #include "protocol/error.h"
@@ -227,6 +228,19 @@ static void declare_release(lua_State *lua, int table, struct sim_cluster_spec *
     }
 }
 
+/* It is a name of DNS as well, under which its nodes find each other. */
+static const char *take_cluster_name(lua_State *lua)
+{
+    const char *name = script_take_name(lua, -1, "cluster.name");
+    for (const char *at = name; *at != '\0'; at += 1) {
+        if (strchr("-._", *at) == NULL && !isalnum((unsigned char)*at)) {
+            luaL_error(lua, "cluster.name: '%s': letters, digits, \"-\", \".\" and \"_\" only",
+                       name);
+        }
+    }
+    return name;
+}
+
 static void check_cluster_keys(lua_State *lua, int table, bool is_further)
 {
     static const char *const keys[] = {"name",   "writers", "readers", "compactors", "consensus",
@@ -247,7 +261,7 @@ void script_declare_cluster(lua_State *lua, int table, int params, bool is_furth
     const struct declaring declaring = {cluster, table, params};
     check_cluster_keys(lua, table, is_further);
     if (script_get(lua, table, "name")) {
-        replace_text(lua, &cluster->name, script_take_text(lua, -1, "cluster.name"));
+        replace_text(lua, &cluster->name, take_cluster_name(lua));
     }
     declare_nodes(lua, table, cluster);
     declare_consensus(lua, &declaring);

@@ -283,6 +283,17 @@ const char *script_take_text(lua_State *lua, int index, const char *what)
     return text;
 }
 
+const char *script_take_name(lua_State *lua, int index, const char *what)
+{
+    const char *name = script_take_text(lua, index, what);
+    size_t length_bytes = strlen(name);
+    if (length_bytes < 1 || length_bytes > SCRIPT_NAME_BYTES_MAX) {
+        luaL_error(lua, "%s: a name has 1 to %d bytes, this one has %I", what,
+                   (int)SCRIPT_NAME_BYTES_MAX, (LUAI_UACINT)length_bytes);
+    }
+    return name;
+}
+
 enum rp_release script_take_release(lua_State *lua, int index, const char *what)
 {
     enum rp_release release = RP_RELEASE_CURRENT;

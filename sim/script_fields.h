@@ -34,6 +34,8 @@ sim_chance script_take_chance(lua_State *lua, int index, const char *what);
 bool script_take_bool(lua_State *lua, int index, const char *what);
 void script_take_function(lua_State *lua, int index, const char *call);
 const char *script_take_text(lua_State *lua, int index, const char *what);
+/* A text of 1 to SCRIPT_NAME_BYTES_MAX bytes. */
+const char *script_take_name(lua_State *lua, int index, const char *what);
 /* A path: any bytes, NUL included. Borrowed from the stack. */
 struct rp_view script_take_path(lua_State *lua, int index, const char *what);
 void script_push_view(lua_State *lua, struct rp_view view);

@@ -124,6 +124,7 @@ static bool describe_limits(const char *name)
     printf("  %-32s %" PRIu64 " MiB\n", "one string", SCRIPT_STRING_BYTES_MAX >> 20);
     printf("  %-32s %u\n", "files in a run", SCRIPT_FILE_COUNT_MAX);
     printf("  %-32s %u\n", "nodes in a run", SCRIPT_NODE_COUNT_MAX);
+    printf("  %-32s %u bytes\n", "name of a node or a cluster", SCRIPT_NAME_BYTES_MAX);
     printf("  A script that goes beyond one is stopped with an error that names the line.\n");
     return true;
 }
