@@ -636,6 +636,14 @@ static int node_flush(lua_State *lua)
     if (!sim_pod_is_up(pod)) {
         return luaL_error(lua, "n:flush: the node is down");
     }
+    if (rp_view_equal(sim_pod_role(pod), rp_view_text("reader")) &&
+        sim_world_leader(sim_pod_world(pod)) != pod) {
+        script_push_view(lua, sim_pod_label(pod));
+        return luaL_error(lua,
+                          "n:flush: %s is a reader, whose files the leader does not register; "
+                          "flush on a writer",
+                          lua_tostring(lua, -1));
+    }
     return script_flush(lua, pod, "n:flush");
 }
 

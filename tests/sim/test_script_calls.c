@@ -125,6 +125,10 @@ static const struct story_row naturals[] = {
      "c:rotate{nodes = c:readers(), max_unavailable = '1..2', grace = '1s..2s'}\n"
      "r:kill_at{event = '1000000..2000000'} r:stop_at{event = 1e6}",
      "limit = '10m..20m', cluster = {voters = '3..4', readers = '2..3'}", NULL},
+    {"a reader that leads registers its own files",
+     "c:transfer_leader(r) c:check(#r:flush{files = 2} == 2, 'flushed') c:settle()\n"
+     "c:check(#c:manifest() == 2, 'registered')",
+     NULL, NULL},
     {"nothing is everything of a disk", "r:disk{full = true} r:disk() w:flush() c:settle()", NULL,
      NULL},
     {"a restart is done when the process runs again",
@@ -167,6 +171,8 @@ static const struct story_row mistakes[] = {
     {"of a node", "w:isready()", NULL, "n.isready: there is no such call or field"},
     {"of the network", "c.net:partitoin(w, r)", NULL,
      "c.net.partitoin: there is no such call or field (did you mean 'partition'?)"},
+    {"a reader's flush", "r:flush{}", NULL,
+     "n:flush: reader-1 is a reader, whose files the leader does not register; flush on a writer"},
     {"a key misspelt", "c:flush{file = 3}", NULL,
      "flush.file: unknown key (did you mean 'files'?)"},
     {"a key cut short", "r:disk{writeerror = 1}", NULL,
