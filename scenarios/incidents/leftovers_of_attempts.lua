@@ -10,7 +10,6 @@ return {
   params = { bytes = "2MiB", files = 6 },
   cluster = { writers = 1, readers = 2 },
   closing = "short",
-  breaks = { arc = "no-leaks" },
 
   run = function(c)
     local reader = c:node("reader-1")
