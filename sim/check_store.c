@@ -56,11 +56,20 @@ void check_store_clear(struct check_pod *pod)
     rp_table_clear(&pod->damages);
 }
 
+/* Who goes by content has hashed these bytes before, and was told by the disk that nothing has
+ * changed since: no look at them. */
+static bool is_from_memory(const struct check_pod *pod, const struct rp_observation *seen)
+{
+    const struct rp_traits *traits = rp_release_traits(sim_pod_release(pod->pod));
+    return seen->kind == RP_SEE_PRESENT && seen->value2 == 0 &&
+           traits->presence == RP_PRESENT_VERIFIED;
+}
+
 /* The node looked. What was damaged while it looked, it may have missed. */
 static void on_judged(struct check_pod *pod, const struct rp_observation *seen)
 {
     const struct check_damage *damage = rp_table_get(&pod->damages, seen->path);
-    if (damage == NULL) {
+    if (damage == NULL || is_from_memory(pod, seen)) {
         return;
     }
     const struct check_path *record = check_path_find(pod, seen->path);

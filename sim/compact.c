@@ -448,3 +448,12 @@ void sim_compact_drop_all(struct sim_world *world)
     }
     rp_table_clear(&world->compacted);
 }
+
+bool sim_compact_is_busy(const struct sim_pod *pod)
+{
+    const struct sim_compaction *compaction = pod->world->compactions;
+    while (compaction != NULL && compaction->pod != pod) {
+        compaction = compaction->next;
+    }
+    return compaction != NULL;
+}

@@ -25,4 +25,7 @@ RP_MUST_USE int sim_compact(struct sim_world *world, uint64_t input_count,
 /* The output that a compaction of that source was begun for, whatever became of it; empty: none was. */
 struct rp_view sim_compacted_into(const struct sim_world *world, struct rp_view source);
 
+/* Is a compaction of that pod under way? */
+bool sim_compact_is_busy(const struct sim_pod *pod);
+
 #endif

@@ -305,6 +305,60 @@ static json_t *make_unrecoverable(const struct sim_result *result)
     return list;
 }
 
+/* The numbers of a decision by their names. */
+static json_t *make_values(const struct sim_decision *decision)
+{
+    const struct sim_variant *variant = sim_variant_at(decision->kind, decision->variant);
+    json_t *values = json_object();
+    for (size_t i = 0; i < SIM_DECISION_VALUE_MAX && variant->values[i] != NULL; i++) {
+        if (json_object_set_new(values, variant->values[i], json_integer(decision->values[i])) !=
+            0) {
+            json_decref(values);
+            return NULL;
+        }
+    }
+    return values;
+}
+
+static json_t *make_node_list(const struct sim_decision *decision)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < decision->node_count; i++) {
+        if (json_array_append_new(list, make_text(decision->nodes[i])) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static json_t *make_decision(const struct sim_decision *decision)
+{
+    char *lua = decision->is_applied ? sim_decision_lua(decision) : NULL;
+    json_t *row =
+        json_pack("{si si ss ss so sI sI so so so sb so}", "index", (int)decision->index, "nemesis",
+                  (int)decision->source, "kind", sim_trouble_name(decision->kind), "variant",
+                  sim_variant_at(decision->kind, decision->variant)->name, "nodes",
+                  make_node_list(decision), "at_ns", (json_int_t)decision->at_ns, "for_ns",
+                  (json_int_t)decision->duration_ns, "values", make_values(decision), "path",
+                  make_text(decision->path), "left", make_count(decision->left_count), "applied",
+                  (int)decision->is_applied, "lua", make_text(lua));
+    free(lua);
+    return row;
+}
+
+static json_t *make_decisions(const struct sim_result *result)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < result->decision_count; i++) {
+        if (json_array_append_new(list, make_decision(&result->decisions[i])) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
 static json_t *make_metrics(const struct sim_result *result)
 {
     json_t *metrics = json_object();
@@ -384,6 +438,8 @@ int sim_result_write_json(const struct sim_result *result, FILE *file)
         {"cut_off", make_cut_offs(result)},
         {"unrecoverable", make_unrecoverable(result)},
         {"t_conv_s", make_real(result->t_conv_s)},
+        {"decisions", make_decisions(result)},
+        {"vacuous", json_boolean(result->is_vacuous)},
         {"closing", make_text(result->is_closing_short ? "short" : "full")},
         {"version", json_integer(SIM_RESULT_VERSION)},
     };

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "protocol/release.h"
+#include "sim/decision.h"
 #include "sim/reach.h"
 #include "sim/trace.h"
 
@@ -102,6 +103,9 @@ struct sim_result {
     char *params_json; /* one JSON object, set by the caller */
     char *repeat;      /* the command that repeats the run, set by the caller */
     bool is_closing_short;
+    struct sim_decision *decisions; /* of random trouble, in the order of their times */
+    size_t decision_count;
+    bool is_vacuous; /* random trouble was asked for, and did nothing, or no pull ended in it */
 };
 
 /* Borrowed from the world. */

@@ -169,6 +169,10 @@ static void clear_result(struct sim_result *result)
         free(result->cut_offs[row].nul.node);
     }
     sim_recover_notes_free(result);
+    for (size_t row = 0; row < result->decision_count; row += 1) {
+        sim_decision_clear(&result->decisions[row]);
+    }
+    free(result->decisions);
     free(result->violations);
     free(result->reached);
     free(result->metrics);
@@ -208,6 +212,10 @@ void sim_run_free(struct sim_run *run)
     sim_trace_free(run->trace);
     sim_event_queue_free(run->queue);
     clear_result(&run->result);
+    for (size_t row = 0; row < run->replayed_count; row += 1) {
+        sim_decision_clear(&run->replayed[row]);
+    }
+    free(run->replayed);
     struct rp_alloc alloc = run->alloc;
     rp_release(&alloc, run);
 }

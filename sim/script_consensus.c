@@ -171,6 +171,19 @@ static int refuse(lua_State *lua, const char *call, int error)
     return luaL_error(lua, "%s: %s", call, rp_strerror(error));
 }
 
+/* `{ wait = false }`: asked once, and told at once whether it was admitted. */
+static bool is_awaited(lua_State *lua, int options, const char *call)
+{
+    static const char *const keys[] = {"wait", NULL};
+    bool is_waited = true;
+    if (!lua_isnoneornil(lua, options)) {
+        script_check_keys(lua, options, call, keys);
+        is_waited = !script_get(lua, options, "wait") || script_take_bool(lua, -1, call);
+        lua_pop(lua, 1);
+    }
+    return is_waited;
+}
+
 /* `return begin(...)`: of the cluster, or of the node at 2. */
 static int begin(lua_State *lua, const char *call, const char *what, bool is_of_node,
                  struct point *point)
@@ -181,6 +194,10 @@ static int begin(lua_State *lua, const char *call, const char *what, bool is_of_
     if (is_of_node) {
         point->pod = script_take_node(lua, 2, call);
         point->life = is_booting(point) ? 0 : sim_pod_life(point->pod);
+    }
+    if (!is_awaited(lua, is_of_node ? 3 : 2, call)) {
+        lua_pushboolean(lua, point->life != 0 && point->ask(point, &point->mark) == 0);
+        return 1;
     }
     int error = point->life == 0 ? 0 : point->ask(point, &point->mark);
     return error != 0 ? refuse(lua, call, error) : wait_for(lua, task, what, point);

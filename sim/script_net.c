@@ -253,13 +253,15 @@ static int net_segment(lua_State *lua)
 
 /* ---- Inbound ------------------------------------------------------------------------------------- */
 
+/* With false behind the nodes they answer again. */
 static int set_inbound(lua_State *lua, const char *call, enum sim_net_inbound inbound)
 {
     struct sim_net *net = take_net(lua, call);
     size_t count = 0;
+    bool is_set = lua_isnoneornil(lua, 3) || script_take_bool(lua, 3, call);
     sim_site *sites = take_sites(lua, 2, call, &count);
     for (size_t at = 0; at < count; at += 1) {
-        sim_net_set_inbound(net, sites[at], inbound);
+        sim_net_set_inbound(net, sites[at], is_set ? inbound : SIM_NET_ANSWERS);
     }
     return 0;
 }

@@ -114,6 +114,7 @@ extern const luaL_Reg script_cluster_methods[];
 extern const luaL_Reg script_clusters_methods[];
 extern const luaL_Reg script_compact_methods[];
 extern const luaL_Reg script_consensus_methods[];
+extern const luaL_Reg script_nemesis_methods[];
 extern const luaL_Reg script_propose_methods[];
 /* n:rewrite, n:query (script_compact.c) and n:propose (script_propose.c). */
 int script_node_rewrite(lua_State *lua);

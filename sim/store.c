@@ -340,6 +340,25 @@ bool sim_store_verify(const struct sim_store *store, struct rp_view path, sim_bo
     return content != NULL && sim_content_is(content, key, length_bytes);
 }
 
+bool sim_store_is_durable(const struct sim_store *store, struct rp_view path)
+{
+    const struct store_record *record = store_find(store, path);
+    return record == NULL || record->object->durable_ns <= store_now(store);
+}
+
+bool sim_store_is_all_durable(const struct sim_store *store)
+{
+    for (size_t bucket = 0; bucket < store->table.bucket_count; bucket += 1) {
+        const struct store_record *record = store->table.buckets[bucket];
+        for (; record != NULL; record = record->chained) {
+            if (store_now(store) < record->object->durable_ns) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 size_t sim_store_count(const struct sim_store *store)
 {
     return store->table.count;

@@ -127,6 +127,9 @@ const struct sim_content *sim_store_content(const struct sim_store *store, struc
 /* Present, and its bytes are those of the body. */
 bool sim_store_verify(const struct sim_store *store, struct rp_view path, sim_body_key key,
                       uint64_t length_bytes);
+/* Would a power loss leave the object under that name; each visible object? */
+bool sim_store_is_durable(const struct sim_store *store, struct rp_view path);
+bool sim_store_is_all_durable(const struct sim_store *store);
 size_t sim_store_count(const struct sim_store *store);
 uint64_t sim_store_used_bytes(const struct sim_store *store);
 /* Final names after `cursor` (empty: from the first) in bytewise order; borrowed until the next

@@ -489,3 +489,12 @@ void sim_workload_drop_all(struct sim_world *world)
         destroy(world->flushes);
     }
 }
+
+bool sim_workload_is_busy(const struct sim_pod *pod)
+{
+    const struct sim_flush *flush = pod->world->flushes;
+    while (flush != NULL && (flush->pod != pod || !flush->is_busy)) {
+        flush = flush->next;
+    }
+    return flush != NULL;
+}

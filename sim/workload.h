@@ -67,4 +67,7 @@ struct sim_reconcile_wait {
 void sim_workload_reconcile(struct sim_pod *pod, bool is_act,
                             const struct sim_reconcile_wait *wait);
 
+/* Is a file of a flush or rewrite with the node right now? */
+bool sim_workload_is_busy(const struct sim_pod *pod);
+
 #endif

@@ -22,6 +22,8 @@ char *sim_copy_text(const struct sim_world *world, const char *text, size_t leng
 
 static void count_bytes(struct sim_world *world, const struct rp_observation *seen)
 {
+    world->run->pull_end_count +=
+        seen->kind == RP_SEE_PULL_END && world->run->phase == SIM_PHASE_STORY;
     if (seen->kind == RP_SEE_FETCH_END) {
         world->run->result.bytes_hashed += seen->value2;
         world->run->result.bytes_replicated += seen->value == RP_FETCH_OK ? seen->value2 : 0;
@@ -146,6 +148,7 @@ void sim_world_end_lives(struct sim_world *world)
         drop_waits(world->pods[index]);
         sim_pod_kill(world->pods[index], false);
     }
+    sim_nemesis_free_all(world);
     sim_workload_drop_all(world);
     sim_compact_drop_all(world);
     sim_checks_free(world->checks);

@@ -16,6 +16,9 @@
 
 static void heal_all(struct sim_run *run)
 {
+    for (size_t index = 0; index < run->world_count; index += 1) {
+        sim_nemesis_end_all(run->worlds[index]);
+    }
     sim_net_heal(run->net);
     sim_world_stale_names(run->worlds[0], 0, false);
     for (size_t index = 0; index < run->pod_count; index += 1) {

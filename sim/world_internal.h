@@ -16,6 +16,7 @@
 #include "sim/consensus_ideal.h"
 #include "sim/consensus_raft.h"
 #include "sim/dns.h"
+#include "sim/nemesis.h"
 #include "sim/net.h"
 #include "sim/pod.h"
 #include "sim/port_watch.h"
@@ -138,6 +139,11 @@ struct sim_run {
     uint64_t flush_number;      /* of files, in their names */
     uint64_t flush_count;       /* of workloads */
     uint64_t compaction_number; /* in the names of their outputs */
+    uint64_t pull_end_count;    /* in the story */
+
+    uint32_t nemesis_count;
+    struct sim_decision *replayed; /* owned; NULL: they draw */
+    size_t replayed_count, decision_max;
 };
 
 /* One cluster of a run. Parts of the run that its pods use all the time are borrowed by name. */
@@ -165,6 +171,8 @@ struct sim_world {
     struct sim_compaction *compactions;
     struct rp_table compacted; /* source path -> owned sim_compacted */
     struct sim_held *held;     /* world_held.c */
+
+    struct sim_nemesis *nemeses; /* owned, oldest first */
 };
 
 /* world_held.c: zeroed memory for what an event will end, which the world releases when it is freed

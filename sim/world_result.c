@@ -30,6 +30,19 @@ static void fill_counters(struct sim_run *run)
     }
 }
 
+/* Trouble that did not come about, or found nothing to disturb, proves nothing. */
+static void note_vacuous(struct sim_run *run)
+{
+    struct sim_result *result = &run->result;
+    uint64_t counts[SIM_TROUBLE_COUNT], applied_count = 0;
+    sim_nemesis_count(result->decisions, result->decision_count, counts);
+    for (size_t kind = 0; kind < SIM_TROUBLE_COUNT; kind += 1) {
+        applied_count += counts[kind];
+    }
+    result->is_vacuous =
+        run->nemesis_count != 0 && (applied_count == 0 || run->pull_end_count == 0);
+}
+
 /* Of all clusters, one after another; owned by the caller. NULL: out of memory. */
 static struct sim_lag_sample *gather_lag(struct sim_run *run, size_t *count_out)
 {
@@ -82,6 +95,7 @@ void sim_run_sum_up(struct sim_run *run)
     result->nodes = run->pod_count;
     result->files = 0;
     fill_counters(run);
+    note_vacuous(run);
     for (size_t row = 0; row < run->world_count; row += 1) {
         result->files += sim_truth_registered_count(run->worlds[row]->truth);
         sim_world_sum_up_cut_offs(run->worlds[row]);

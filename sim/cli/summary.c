@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "sim/nemesis.h"
 #include "sim/result.h"
 
 /* Groups and samples beyond these are only counted. */
@@ -157,6 +158,31 @@ static void print_unrecoverable(const struct sim_result *result, FILE *file)
     }
 }
 
+static void print_decisions(const struct sim_result *result, FILE *file)
+{
+    uint64_t counts[SIM_TROUBLE_COUNT], total = 0;
+    const char *before = ": ";
+    sim_nemesis_count(result->decisions, result->decision_count, counts);
+    for (int kind = 0; kind < SIM_TROUBLE_COUNT; kind++) {
+        total += counts[kind];
+    }
+    if (result->decision_count > 0) {
+        fprintf(file, "  trouble      %" PRIu64 " decision%s", total, total == 1 ? "" : "s");
+        for (int kind = 0; kind < SIM_TROUBLE_COUNT; kind++) {
+            if (counts[kind] > 0) {
+                fprintf(file, "%s%" PRIu64 " %s", before, counts[kind],
+                        sim_trouble_name((enum sim_trouble)kind));
+                before = ", ";
+            }
+        }
+        fputc('\n', file);
+    }
+    if (result->is_vacuous) {
+        fprintf(file, "  %svacuous%s      the nemesis did nothing, or no pull ended meanwhile\n",
+                cli_colour(file, CLI_YELLOW), cli_colour(file, CLI_PLAIN));
+    }
+}
+
 static void print_verdict(const struct sim_result *result, FILE *file)
 {
     static const char *const words[] = {"PASS", "FAIL", "ERROR"};
@@ -202,6 +228,7 @@ void cli_summary_print(const struct sim_result *result, const char *path, const 
     print_unrecoverable(result, file);
     print_reached(result, file);
     print_without(result, file);
+    print_decisions(result, file);
     if (result->is_closing_short) {
         fputs("  closing      short: checked at rest once, without the rolling restart\n", file);
     }

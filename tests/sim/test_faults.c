@@ -54,6 +54,7 @@ static const char *const stories[] = {
     "attack story=flood kind=connect",
     "attack story=flood kind=garbage",
     "attack story=flood kind=slow-frame",
+    "damage_in_queue",
     "disk story=full",
     "disk story=free",
     "disk story=slow",

@@ -25,7 +25,7 @@ static void bytes_wrong_when_judged_present(struct sim_world *world)
     fake_pass(world, 1);
     story_announce(world, READER, file);
     story_pull_begin(world, READER, file);
-    fake_see_file(world, READER, RP_SEE_PRESENT, file, 0, 0);
+    fake_see_file(world, READER, RP_SEE_PRESENT, file, 0, file->version.length_bytes);
     story_pull_end(world, READER, file, RP_PULL_PRESENT, 1);
 }
 
