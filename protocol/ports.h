@@ -176,6 +176,8 @@ struct rp_store_port {
     void (*read)(void *state, struct rp_store_request *request, rp_store_handle reader,
                  uint64_t offset_bytes, size_t length_bytes);
     void (*read_close)(void *state, rp_store_handle reader); /* at once, no completion */
+    /* The final object, and staging objects of that path without a writer, of whatever hash: what an
+     * earlier life left. RP_ERR_NOT_FOUND: there was no final object. */
     void (*remove)(void *state, struct rp_store_request *request, struct rp_view path);
     /* Final objects under `prefix`, after `cursor`, in bytewise order, at most `item_max`. */
     void (*list)(void *state, struct rp_store_request *request, struct rp_view prefix,

@@ -368,9 +368,21 @@ static int apply_read(struct sim_store *store, struct store_op *op)
                                    (size_t)op->length_bytes, &op->chunk);
 }
 
+/* A life that is over left them; nobody will go on with them. */
+static void drop_left_stages(struct sim_store *store, struct rp_view path)
+{
+    for (struct store_stage *stage = store->stages, *next; stage != NULL; stage = next) {
+        next = stage->next;
+        if (!stage->is_open && rp_view_equal(rp_view_make(stage->text, stage->path_bytes), path)) {
+            store_stage_free(store, stage);
+        }
+    }
+}
+
 static int apply_remove(struct sim_store *store, struct store_op *op)
 {
     struct store_record *record = store_find(store, op_path(op));
+    drop_left_stages(store, op_path(op));
     if (record == NULL) {
         return RP_ERR_NOT_FOUND;
     }
