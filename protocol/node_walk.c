@@ -63,7 +63,11 @@ static void offer(struct rp_node *node, const struct rp_file_entry *entry)
     (void)rp_file_entry_retain(entry);
     event.result = node_pull_offer(node, entry, RP_ANNOUNCE_WALK);
     step(node, &event);
-    node_pull_forget_gone(node, entry->path); /* the page may be older than the deletion */
+    if (rp_manifest_file(node->manifest, entry->path) == NULL) {
+        /* The page is older than the deletion: there is nothing to look for. */
+        node_pull_forget_gone(node, entry->path);
+        rp_puller_deleted(node->puller, entry->path, node_now(node));
+    }
     rp_file_entry_release(entry);
 }
 
