@@ -2,9 +2,11 @@
 # Installs what is missing, builds with warnings as errors and runs every test.
 #
 # usage: sh tests/run.sh [--sanitize | --clang | --bench] [CTEST OPTION...]
+#        sh tests/run.sh --nemesis [RUNS [FIRST_SEED [SCENARIO.lua...]]]
 #   --sanitize  the same tests under AddressSanitizer and UndefinedBehaviorSanitizer
 #   --clang     the same tests, built by clang
 #   --bench     the benches instead: ratios that want a quiet machine
+#   --nemesis   random trouble instead, over many seeds: tests/scenarios/soak.sh
 # The last line says "N passed, N failed"; the exit code is 0 only when none failed.
 set -eu
 
@@ -18,8 +20,9 @@ case ${1:-} in
 --sanitize) preset=asan && shift ;;
 --clang) preset=clang && shift ;;
 --bench) only=bench && shift ;;
+--nemesis) only=nemesis && shift ;;
 -h | --help)
-    sed -n '2,8s/^# \{0,1\}//p' "$0"
+    sed -n '2,10s/^# \{0,1\}//p' "$0"
     exit 0
     ;;
 esac
@@ -38,6 +41,10 @@ unset NO_COLOR REPLISIM_SHARDS JOB_COMPLETION_INDEX LD_PRELOAD ARC_CLUSTER_SHARE
 LC_ALL=C
 TZ=UTC
 export LC_ALL TZ
+
+if [ "$only" = nemesis ]; then
+    REPLISIM_PROGRAM=$root/build/$preset/sim/cli/replisim exec sh tests/scenarios/soak.sh "$@"
+fi
 
 # Benches measure time, which is no proof on a busy machine: they have a run of their own. The slow
 # tests run once, in the plain build. (A second -LE would not add to the first: ctest leaves out

@@ -69,13 +69,19 @@ static void world_ends(void *context, struct sim_world *world)
 void bench_run(const char *name, const char *const *sets, size_t set_count,
                struct script_outcome *outcome_out, struct bench_times *times_out)
 {
+    bench_run_seed(name, sets, set_count, 1, outcome_out, times_out);
+}
+
+void bench_run_seed(const char *name, const char *const *sets, size_t set_count, uint64_t seed,
+                    struct script_outcome *outcome_out, struct bench_times *times_out)
+{
     char path[1024];
     (void)snprintf(path, sizeof path, REPLISIM_SOURCE_DIR "/tests/bench/%s", name);
     struct script_options options = {
         .path = path,
         .sets = sets,
         .set_count = set_count,
-        .seed = 1,
+        .seed = seed,
         .watch_context = times_out,
         .world_begins = world_begins,
         .world_ends = world_ends,

@@ -30,7 +30,9 @@ struct bench_times {
 };
 
 /* Runs tests/bench/NAME with `sets` ("key=value"); a run that does not pass ends the process and
- * tells why. The caller clears the outcome. */
+ * tells why. The caller clears the outcome. Seed 1 unless told otherwise. */
+void bench_run_seed(const char *name, const char *const *sets, size_t set_count, uint64_t seed,
+                    struct script_outcome *outcome_out, struct bench_times *times_out);
 void bench_run(const char *name, const char *const *sets, size_t set_count,
                struct script_outcome *outcome_out, struct bench_times *times_out);
 
