@@ -222,8 +222,12 @@ static bool draw_link(struct sim_nemesis *nemesis, struct sim_decision *decision
     return draw_ends(nemesis, decision);
 }
 
+/* An event a byte: of one link, it is enough to be seen and little enough to be paid for. */
 static bool draw_segment(struct sim_nemesis *nemesis, struct sim_decision *decision)
 {
+    if (decision->variant == SIM_SEGMENT_BYTES) {
+        return name_pair(nemesis, decision);
+    }
     if (decision->variant == SIM_SEGMENT_SIZES) {
         decision->values[0] = between(nemesis, 1, 40);
         decision->values[1] = between(nemesis, 1, 4000);
