@@ -55,6 +55,7 @@ static const char *const stories[] = {
     "attack story=flood kind=garbage",
     "attack story=flood kind=slow-frame",
     "damage_in_queue",
+    "written_over",
     "disk story=full",
     "disk story=free",
     "disk story=slow",
