@@ -6,6 +6,7 @@
 #include "fault/catalog.h"
 #include "protocol/fetch_client.h"
 #include "sim/cli/cli.h"
+#include "sim/decision.h"
 
 /* ---- Ack codes ------------------------------------------------------------------------------- */
 
@@ -65,7 +66,7 @@ bool cli_describe_code(const char *name)
 static const struct {
     const char *name, *about, *example;
     const char *const *members; /* ended by NULL; or NULL: all faults whose about begins so */
-    const char *prefix;         /* of names (disk.) or of abouts (hostile peer:) */
+    const char *prefix; /* of names (disk.) or of abouts (hostile peer:); NULL: of nemesis */
 } groups[] = {
     {"disk", "Storage faults of one node, from now on; `false` ends one, `n:disk{}` ends all.",
      "n:disk{ full = true }", NULL, "disk."},
@@ -74,9 +75,7 @@ static const struct {
     {"nemesis",
      "Random trouble: a subset of its kinds, drawn from the seed; what it did is recorded.",
      "c:nemesis{ faults = { \"partition\", \"kill\" }, every = \"5s..30s\", until_ = \"10m\" }",
-     (const char *const[]){"partition", "kill", "rotate", "pause", "clock", "disk", "corrupt",
-                           "hostile", "link", NULL},
-     NULL},
+     NULL, NULL},
     {"attacker",
      "Somebody without the secret: on the path between two nodes it sees and changes what passes,\n"
      "  elsewhere it can only dial.",
@@ -100,8 +99,26 @@ static bool begins_with(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+/* What the nemesis draws, with the variants of each kind. */
+static void print_troubles(void)
+{
+    for (int row = 0; row < SIM_TROUBLE_COUNT; row++) {
+        enum sim_trouble kind = (enum sim_trouble)row;
+        size_t count = sim_variant_count(kind);
+        printf("    %-12s %s", sim_trouble_name(kind), sim_trouble_about(kind));
+        for (size_t variant = 0; count > 1 && variant < count; variant++) {
+            printf("%s%s", variant % 5 == 0 ? "\n                   " : ", ",
+                   sim_variant_at(kind, variant)->name);
+        }
+        printf("\n");
+    }
+}
+
 static void print_members(size_t group)
 {
+    if (groups[group].members == NULL && groups[group].prefix == NULL) {
+        print_troubles();
+    }
     for (size_t i = 0; groups[group].members != NULL && groups[group].members[i] != NULL; i++) {
         printf("    %s\n", groups[group].members[i]);
     }
@@ -120,8 +137,7 @@ bool cli_describe_group(const char *name)
     for (size_t i = 0; i < GROUP_COUNT; i++) {
         if (strcmp(name, groups[i].name) == 0) {
             cli_describe_heading(name, "group of faults");
-            printf("  %s\n  in a scenario: %s\n  kinds, each with a description of its own:\n",
-                   groups[i].about, groups[i].example);
+            printf("  %s\n  in a scenario: %s\n  kinds:\n", groups[i].about, groups[i].example);
             print_members(i);
             return true;
         }
