@@ -211,10 +211,11 @@ static bool is_live(const struct rest *rest)
 
 /* The node wrote over the only copy, and died before that was registered: what the manifest names
  * exists no more, and what is there is nobody's damage (decision 50). */
-static bool is_written_over(struct check_pod *pod, const struct sim_truth_file *file)
+static bool is_written_over(struct check_pod *pod, const struct sim_truth_file *file,
+                            const struct sim_content *content)
 {
     char sha256[RP_SHA256_HEX];
-    if (has_holder(pod, file) || sim_pod_sha256(pod->pod, file->path, sha256) != 0) {
+    if (has_holder(pod, file) || sim_content_sha256(content, sha256) != 0) {
         return false;
     }
     const struct sim_version *written = sim_truth_version(
@@ -232,7 +233,7 @@ static void check_missing_file(struct check_pod *pod, const struct rest *rest,
     const struct sim_version *version = file->version;
     if (content != NULL && version != NULL && version->is_known &&
         !sim_content_is(content, version->key, version->length_bytes) &&
-        !is_written_over(pod, file)) {
+        !is_written_over(pod, file, content)) {
         check_violate(pod, SIM_PROP_INTACT_BYTES, "rest/visible",
                       "%.*s is visible with other bytes than the manifest's version",
                       CHECK_TEXT(file->path));
