@@ -7,154 +7,6 @@
 #include "protocol/panic.h"
 #include "protocol/path.h"
 
-/* ---- Node table ------------------------------------------------------------------------------ */
-
-static struct rp_node_table *table_retain(struct rp_node_table *table)
-{
-    if (table != NULL) {
-        table->reference_count += 1;
-    }
-    return table;
-}
-
-static void table_release(const struct rp_alloc *alloc, struct rp_node_table *table)
-{
-    if (table == NULL) {
-        return;
-    }
-    RP_ASSERT(table->reference_count > 0);
-    table->reference_count -= 1;
-    if (table->reference_count > 0) {
-        return;
-    }
-    for (size_t i = 0; i < table->count; i++) {
-        rp_node_record_release(table->records[i]);
-    }
-    rp_release(alloc, table);
-}
-
-/* Where `id` is, or where it belongs. */
-static size_t table_position(const struct rp_node_table *table, struct rp_view id,
-                             bool *is_present_out)
-{
-    size_t low = 0;
-    size_t high = table == NULL ? 0 : table->count;
-    *is_present_out = false;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = rp_view_compare(table->records[middle]->id, id);
-        if (order == 0) {
-            *is_present_out = true;
-            return middle;
-        }
-        if (order < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
-static void table_append(struct rp_node_table *table, const struct rp_node_record *record)
-{
-    struct rp_digest digest = rp_node_record_digest(record);
-    table->digest.low += digest.low;
-    table->digest.high += digest.high;
-    table->records[table->count] = rp_node_record_retain(record);
-    table->count += 1;
-}
-
-static const struct rp_node_record *table_find(const struct rp_node_table *table, struct rp_view id)
-{
-    bool is_present;
-    size_t position = table_position(table, id, &is_present);
-    return is_present ? table->records[position] : NULL;
-}
-
-static struct rp_view id_of(const struct rp_node_record *record)
-{
-    return record == NULL ? rp_view_make(NULL, 0) : record->id;
-}
-
-/* The primary counts in the digest. The active compactor does not: the first releases refuse the
- * command that names it, and agree with the others on all else. */
-static void table_set_roles(struct rp_node_table *table, struct rp_view primary_writer,
-                            struct rp_view active_compactor)
-{
-    table->primary_writer = table_find(table, primary_writer);
-    table->active_compactor = table_find(table, active_compactor);
-    if (table->primary_writer == NULL) {
-        return;
-    }
-    struct rp_mixer mixer;
-    rp_mixer_begin(&mixer);
-    rp_mixer_view(&mixer, table->primary_writer->id);
-    rp_mixer_finish(&mixer);
-    table->digest.low += mixer.low;
-    table->digest.high += mixer.high;
-}
-
-static int table_new(const struct rp_alloc *alloc, size_t count_max,
-                     struct rp_node_table **table_out)
-{
-    struct rp_node_table *table =
-        rp_allocate_zeroed(alloc, sizeof *table + count_max * sizeof table->records[0]);
-    if (table == NULL) {
-        return RP_ERR_NOMEM;
-    }
-    table->reference_count = 1;
-    *table_out = table;
-    return 0;
-}
-
-/* A copy with `record` (NULL: nothing) in the place of the one with that id. */
-static int table_replace(const struct rp_alloc *alloc, const struct rp_node_table *table,
-                         struct rp_view id, const struct rp_node_record *record,
-                         struct rp_node_table **table_out)
-{
-    bool is_present;
-    struct rp_node_table *copy;
-    size_t position = table_position(table, id, &is_present);
-    size_t count = table == NULL ? 0 : table->count;
-    int error = table_new(alloc, count + 1, &copy);
-    if (error != 0) {
-        return error;
-    }
-    for (size_t i = 0; i < position; i++) {
-        table_append(copy, table->records[i]);
-    }
-    if (record != NULL) {
-        table_append(copy, record);
-    }
-    for (size_t i = position + (is_present ? 1 : 0); i < count; i++) {
-        table_append(copy, table->records[i]);
-    }
-    if (table != NULL) {
-        table_set_roles(copy, id_of(table->primary_writer), id_of(table->active_compactor));
-    }
-    *table_out = copy;
-    return 0;
-}
-
-/* The same nodes with other roles. */
-static int table_with_roles(const struct rp_alloc *alloc, const struct rp_node_table *table,
-                            struct rp_view primary_writer, struct rp_view active_compactor,
-                            struct rp_node_table **table_out)
-{
-    struct rp_node_table *copy;
-    size_t count = table == NULL ? 0 : table->count;
-    int error = table_new(alloc, count, &copy);
-    for (size_t i = 0; error == 0 && i < count; i++) {
-        table_append(copy, table->records[i]);
-    }
-    if (error == 0) {
-        table_set_roles(copy, primary_writer, active_compactor);
-        *table_out = copy;
-    }
-    return error;
-}
-
 /* ---- States ---------------------------------------------------------------------------------- */
 
 int rp_state_new(const struct rp_alloc *alloc, struct rp_state **state_out)
@@ -196,7 +48,7 @@ void rp_state_release(struct rp_state *state)
     rp_tree_release(&tree, state->by_database);
     rp_tree_release(&tree, state->deleted);
     rp_tree_release(&tree, state->deleted_by_age);
-    table_release(state->alloc, state->nodes);
+    rp_node_table_release(state->alloc, state->nodes);
     rp_release(state->alloc, state);
 }
 
@@ -208,7 +60,7 @@ static int copy_state(const struct rp_state *source, struct rp_state **copy_out)
         (*copy_out)->by_database = rp_tree_retain(source->by_database);
         (*copy_out)->deleted = rp_tree_retain(source->deleted);
         (*copy_out)->deleted_by_age = rp_tree_retain(source->deleted_by_age);
-        (*copy_out)->nodes = table_retain(source->nodes);
+        (*copy_out)->nodes = rp_node_table_retain(source->nodes);
     }
     return error;
 }
@@ -225,8 +77,9 @@ struct rp_digest rp_state_digest(const struct rp_state *state)
 
 static bool same_roles(const struct rp_node_table *left, const struct rp_node_table *right)
 {
-    return rp_view_equal(id_of(left->primary_writer), id_of(right->primary_writer)) &&
-           rp_view_equal(id_of(left->active_compactor), id_of(right->active_compactor));
+    return rp_view_equal(rp_node_table_primary_writer(left), rp_node_table_primary_writer(right)) &&
+           rp_view_equal(rp_node_table_active_compactor(left),
+                         rp_node_table_active_compactor(right));
 }
 
 bool rp_state_equal(const struct rp_state *left, const struct rp_state *right)
@@ -248,7 +101,7 @@ bool rp_state_equal(const struct rp_state *left, const struct rp_state *right)
 
 const struct rp_node_record *rp_state_node(const struct rp_state *state, struct rp_view id)
 {
-    return table_find(state->nodes, id);
+    return rp_node_table_find(state->nodes, id);
 }
 
 /* ---- Changes of a state that nobody else holds ----------------------------------------------- */
@@ -422,7 +275,7 @@ int rp_state_put_file(struct rp_state *state, const struct rp_file_entry *entry,
 
 static int set_table(struct rp_state *state, struct rp_node_table *table)
 {
-    table_release(state->alloc, state->nodes);
+    rp_node_table_release(state->alloc, state->nodes);
     state->nodes = table;
     return 0;
 }
@@ -431,8 +284,8 @@ int rp_state_set_roles(struct rp_state *state, struct rp_view primary_writer,
                        struct rp_view active_compactor)
 {
     struct rp_node_table *table;
-    int error =
-        table_with_roles(state->alloc, state->nodes, primary_writer, active_compactor, &table);
+    int error = rp_node_table_with_roles(state->alloc, state->nodes, primary_writer,
+                                         active_compactor, &table);
     return error == 0 ? set_table(state, table) : error;
 }
 
@@ -442,7 +295,7 @@ static int replace_node(struct rp_state *state, struct rp_view id,
 {
     struct rp_node_table *table;
     const struct rp_node_record *before = rp_node_record_retain(rp_state_node(state, id));
-    int error = table_replace(state->alloc, state->nodes, id, record, &table);
+    int error = rp_node_table_replace(state->alloc, state->nodes, id, record, &table);
     if (error != 0) {
         rp_node_record_release(before);
         return error;
@@ -690,12 +543,12 @@ static int alter_node(struct change *change, struct rp_view id, const struct rp_
 
 static struct rp_view primary_id(const struct rp_state *state)
 {
-    return state->nodes == NULL ? rp_view_make(NULL, 0) : id_of(state->nodes->primary_writer);
+    return rp_node_table_primary_writer(state->nodes);
 }
 
 static struct rp_view compactor_id(const struct rp_state *state)
 {
-    return state->nodes == NULL ? rp_view_make(NULL, 0) : id_of(state->nodes->active_compactor);
+    return rp_node_table_active_compactor(state->nodes);
 }
 
 static int apply_promote(struct change *change, const struct rp_command *command)

@@ -9,16 +9,7 @@
 
 #include "protocol/command_decode.h"
 #include "protocol/manifest_tree.h"
-
-struct rp_node_table {
-    uint32_t reference_count;
-    struct rp_digest digest; /* records and the primary writer */
-    size_t count;
-    /* Two of the records, or NULL: PromoteWriter, AssignCompactor. A node that goes leaves its
-     * role empty; one that is registered anew keeps it. */
-    const struct rp_node_record *primary_writer, *active_compactor;
-    const struct rp_node_record *records[]; /* owned, by id */
-};
+#include "protocol/node_table.h"
 
 struct rp_state {
     uint32_t reference_count;
