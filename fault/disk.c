@@ -1,64 +1,5 @@
-#include "fault/disk.h"
-
+#include "fault/disk_internal.h"
 #include "protocol/error.h"
-
-enum op_kind {
-    OP_STAT,
-    OP_STAGE_OPEN,
-    OP_STAGE_WRITE,
-    OP_STAGE_PUBLISH,
-    OP_STAGE_DISCARD,
-    OP_FILE_OPEN,
-    OP_FILE_RENAME,
-    OP_READ_OPEN,
-    OP_READ,
-    OP_REMOVE,
-    OP_LIST,
-    OP_SPACE,
-    OP_TURN /* of somebody beside the port */
-};
-
-enum op_stage { OP_HELD, OP_ASKED, OP_PASSED };
-
-struct disk_op {
-    struct disk_op *next, *previous;
-    struct fault_disk *disk;
-    enum op_kind kind;
-    enum op_stage stage;
-    bool is_cancelled;
-    int verdict; /* what the node is told in place of a success; 0: the port's own word */
-    rp_time_ns due_ns;
-    struct rp_store_request *outer; /* the node's */
-    struct rp_store_request inner;  /* ours, to the port */
-    void (*come)(void *context);
-    void *come_context;
-    enum rp_stage_mode mode;
-    rp_store_handle handle;
-    struct rp_chunk chunk; /* owned reference */
-    size_t promised_bytes; /* of the disk's promised_bytes */
-    uint64_t offset_bytes;
-    size_t length_bytes, item_max;
-    size_t first_bytes, second_bytes;
-    uint8_t text[]; /* path or prefix, then hash, cursor or new path */
-};
-
-/* In order of calls. */
-struct op_list {
-    struct disk_op *first, *last;
-};
-
-struct fault_disk {
-    struct fault_disk_params params;
-    struct rp_store_port port;
-    struct fault_disk_spec spec;
-    bool is_sick;            /* spec is not that of a healthy disk */
-    uint64_t hidden_bytes;   /* that the medium has free and `free` denies */
-    uint64_t promised_bytes; /* of writes passed on, which the port's space may not show yet */
-    rp_time_ns stuck_until_ns;
-    struct op_list held; /* the first may be ASKED */
-    struct op_list passed;
-    struct rp_timer timer; /* of the first held one */
-};
 
 static void pump(struct fault_disk *disk);
 
@@ -419,10 +360,9 @@ static struct disk_op *op_new(struct fault_disk *disk, enum op_kind kind, struct
     return op;
 }
 
-/* NULL: the call passes as it is. */
-static struct disk_op *op_of(struct fault_disk *disk, enum op_kind kind,
-                             struct rp_store_request *request, struct rp_view first,
-                             struct rp_view second)
+struct disk_op *disk_op_of(struct fault_disk *disk, enum op_kind kind,
+                           struct rp_store_request *request, struct rp_view first,
+                           struct rp_view second)
 {
     struct disk_op *op = is_through(disk) ? NULL : op_new(disk, kind, first, second);
     if (op != NULL) {
@@ -434,7 +374,7 @@ static struct disk_op *op_of(struct fault_disk *disk, enum op_kind kind,
     return op;
 }
 
-static void op_start(struct disk_op *op)
+void disk_op_start(struct disk_op *op)
 {
     struct fault_disk *disk = op->disk;
     op->due_ns = now(disk) + disk->spec.slow_ns;
@@ -456,195 +396,13 @@ static void op_start(struct disk_op *op)
     }
 }
 
-static struct rp_view none(void)
+bool disk_op_cancel(struct fault_disk *disk, struct rp_store_request *request)
 {
-    return rp_view_text(NULL);
-}
-
-static void port_stat(void *state, struct rp_store_request *request, struct rp_view path)
-{
-    struct fault_disk *disk = state;
-    const struct rp_store_port *store = &disk->params.store;
-    struct disk_op *op = op_of(disk, OP_STAT, request, path, none());
-    if (op == NULL) {
-        store->stat(store->state, request, path);
-        return;
-    }
-    op_start(op);
-}
-
-static void port_stage_open(void *state, struct rp_store_request *request, struct rp_view path,
-                            struct rp_view sha256_hex, enum rp_stage_mode mode)
-{
-    struct fault_disk *disk = state;
-    const struct rp_store_port *store = &disk->params.store;
-    struct disk_op *op = op_of(disk, OP_STAGE_OPEN, request, path, sha256_hex);
-    if (op == NULL) {
-        store->stage_open(store->state, request, path, sha256_hex, mode);
-        return;
-    }
-    op->mode = mode;
-    op_start(op);
-}
-
-static void port_stage_write(void *state, struct rp_store_request *request, rp_store_handle writer,
-                             struct rp_chunk chunk)
-{
-    struct fault_disk *disk = state;
-    const struct rp_store_port *store = &disk->params.store;
-    struct disk_op *op = op_of(disk, OP_STAGE_WRITE, request, none(), none());
-    if (op == NULL) {
-        store->stage_write(store->state, request, writer, chunk);
-        return;
-    }
-    op->handle = writer;
-    op->chunk = chunk;
-    (void)rp_block_retain(chunk.block);
-    op_start(op);
-}
-
-static void port_stage_publish(void *state, struct rp_store_request *request,
-                               rp_store_handle writer)
-{
-    struct fault_disk *disk = state;
-    const struct rp_store_port *store = &disk->params.store;
-    struct disk_op *op = op_of(disk, OP_STAGE_PUBLISH, request, none(), none());
-    if (op == NULL) {
-        store->stage_publish(store->state, request, writer);
-        return;
-    }
-    op->handle = writer;
-    op_start(op);
-}
-
-static void port_stage_discard(void *state, struct rp_store_request *request,
-                               rp_store_handle writer)
-{
-    struct fault_disk *disk = state;
-    const struct rp_store_port *store = &disk->params.store;
-    struct disk_op *op = op_of(disk, OP_STAGE_DISCARD, request, none(), none());
-    if (op == NULL) {
-        store->stage_discard(store->state, request, writer);
-        return;
-    }
-    op->handle = writer;
-    op_start(op);
-}
-
-static void port_file_open(void *state, struct rp_store_request *request, struct rp_view path,
-                           enum rp_stage_mode mode)
-{
-    struct fault_disk *disk = state;
-    const struct rp_store_port *store = &disk->params.store;
-    struct disk_op *op = op_of(disk, OP_FILE_OPEN, request, path, none());
-    if (op == NULL) {
-        store->file_open(store->state, request, path, mode);
-        return;
-    }
-    op->mode = mode;
-    op_start(op);
-}
-
-static void port_file_close(void *state, rp_store_handle writer)
-{
-    const struct rp_store_port *store = &((struct fault_disk *)state)->params.store;
-    store->file_close(store->state, writer);
-}
-
-static void port_file_rename(void *state, struct rp_store_request *request, struct rp_view from,
-                             struct rp_view to)
-{
-    struct fault_disk *disk = state;
-    const struct rp_store_port *store = &disk->params.store;
-    struct disk_op *op = op_of(disk, OP_FILE_RENAME, request, from, to);
-    if (op == NULL) {
-        store->file_rename(store->state, request, from, to);
-        return;
-    }
-    op_start(op);
-}
-
-static void port_read_open(void *state, struct rp_store_request *request, struct rp_view path)
-{
-    struct fault_disk *disk = state;
-    const struct rp_store_port *store = &disk->params.store;
-    struct disk_op *op = op_of(disk, OP_READ_OPEN, request, path, none());
-    if (op == NULL) {
-        store->read_open(store->state, request, path);
-        return;
-    }
-    op_start(op);
-}
-
-static void port_read(void *state, struct rp_store_request *request, rp_store_handle reader,
-                      uint64_t offset_bytes, size_t length_bytes)
-{
-    struct fault_disk *disk = state;
-    const struct rp_store_port *store = &disk->params.store;
-    struct disk_op *op = op_of(disk, OP_READ, request, none(), none());
-    if (op == NULL) {
-        store->read(store->state, request, reader, offset_bytes, length_bytes);
-        return;
-    }
-    op->handle = reader;
-    op->offset_bytes = offset_bytes;
-    op->length_bytes = length_bytes;
-    op_start(op);
-}
-
-static void port_read_close(void *state, rp_store_handle reader)
-{
-    const struct rp_store_port *store = &((struct fault_disk *)state)->params.store;
-    store->read_close(store->state, reader);
-}
-
-static void port_remove(void *state, struct rp_store_request *request, struct rp_view path)
-{
-    struct fault_disk *disk = state;
-    const struct rp_store_port *store = &disk->params.store;
-    struct disk_op *op = op_of(disk, OP_REMOVE, request, path, none());
-    if (op == NULL) {
-        store->remove(store->state, request, path);
-        return;
-    }
-    op_start(op);
-}
-
-static void port_list(void *state, struct rp_store_request *request, struct rp_view prefix,
-                      struct rp_view cursor, size_t item_max)
-{
-    struct fault_disk *disk = state;
-    const struct rp_store_port *store = &disk->params.store;
-    struct disk_op *op = op_of(disk, OP_LIST, request, prefix, cursor);
-    if (op == NULL) {
-        store->list(store->state, request, prefix, cursor, item_max);
-        return;
-    }
-    op->item_max = item_max;
-    op_start(op);
-}
-
-static void port_space(void *state, struct rp_store_request *request)
-{
-    struct fault_disk *disk = state;
-    const struct rp_store_port *store = &disk->params.store;
-    struct disk_op *op = op_of(disk, OP_SPACE, request, none(), none());
-    if (op == NULL) {
-        store->space(store->state, request);
-        return;
-    }
-    op_start(op);
-}
-
-static void port_cancel(void *state, struct rp_store_request *request)
-{
-    struct fault_disk *disk = state;
     const struct rp_store_port *store = &disk->params.store;
     struct disk_op *op = list_find(&disk->passed, request);
     op = op != NULL ? op : list_find(&disk->held, request);
     if (op == NULL) {
-        store->cancel(store->state, request);
-        return;
+        return false;
     }
     if (op->stage == OP_HELD) {
         become_passed(op);
@@ -653,6 +411,7 @@ static void port_cancel(void *state, struct rp_store_request *request)
     }
     op->is_cancelled = true;
     store->cancel(store->state, &op->inner);
+    return true;
 }
 
 /* ---- Life ---------------------------------------------------------------------------------------- */
@@ -666,24 +425,7 @@ int fault_disk_new(const struct fault_disk_params *params, struct fault_disk **d
     disk->params = *params;
     disk->timer.fire = on_timer;
     disk->timer.context = disk;
-    disk->port = (struct rp_store_port){
-        .state = disk,
-        .stat = port_stat,
-        .stage_open = port_stage_open,
-        .stage_write = port_stage_write,
-        .stage_publish = port_stage_publish,
-        .stage_discard = port_stage_discard,
-        .file_open = port_file_open,
-        .file_close = port_file_close,
-        .file_rename = port_file_rename,
-        .read_open = port_read_open,
-        .read = port_read,
-        .read_close = port_read_close,
-        .remove = port_remove,
-        .list = port_list,
-        .space = port_space,
-        .cancel = port_cancel,
-    };
+    disk->port = disk_port_of(disk);
     *disk_out = disk;
     return 0;
 }
@@ -722,6 +464,17 @@ static bool is_sick(const struct fault_disk_spec *spec)
            spec->has_no_append;
 }
 
+/* What is held already when the disk gets stuck is held back by it, too. */
+static void get_stuck(struct fault_disk *disk, rp_time_ns until_ns)
+{
+    disk->stuck_until_ns = until_ns;
+    for (const struct disk_op *op = disk->held.first; op != NULL; op = op->next) {
+        if (op->due_ns < until_ns) {
+            acted(disk, "disk.stuck");
+        }
+    }
+}
+
 static void shorten_waits(struct fault_disk *disk, rp_time_ns due_max_ns)
 {
     for (struct disk_op *op = disk->held.first; op != NULL; op = op->next) {
@@ -736,7 +489,7 @@ void fault_disk_set(struct fault_disk *disk, const struct fault_disk_spec *spec,
     if (spec->stuck_ns == 0) {
         disk->stuck_until_ns = 0;
     } else if (spec->stuck_ns != disk->spec.stuck_ns) {
-        disk->stuck_until_ns = now_ns + spec->stuck_ns;
+        get_stuck(disk, now_ns + spec->stuck_ns);
     }
     disk->spec = *spec;
     disk->is_sick = is_sick(spec);
@@ -769,13 +522,13 @@ int fault_disk_wait_turn(struct fault_disk *disk, void (*come)(void *context), v
         come(context);
         return 0;
     }
-    struct disk_op *op = op_new(disk, OP_TURN, none(), none());
+    struct disk_op *op = op_new(disk, OP_TURN, rp_view_text(NULL), rp_view_text(NULL));
     if (op == NULL) {
         return RP_ERR_NOMEM;
     }
     op->come = come;
     op->come_context = context;
-    op_start(op);
+    disk_op_start(op);
     return 0;
 }
 

@@ -250,6 +250,14 @@ static void on_done(struct rp_store_request *request, int error)
     order_next += 1;
 }
 
+static size_t stuck_count;
+
+static void count_stuck(void *context, const char *name)
+{
+    (void)context;
+    stuck_count += strcmp(name, "disk.stuck") == 0;
+}
+
 static void setup(void)
 {
     uint8_t *bytes = NULL;
@@ -258,6 +266,7 @@ static void setup(void)
     store.free_bytes = 100000;
     random_state = 5;
     order_next = 0;
+    stuck_count = 0;
     test_alloc_init(&memory);
     ck_assert_int_eq(rp_block_new(&memory.alloc, WRITE_BYTES, &block, &bytes), 0);
     memset(bytes, 1, WRITE_BYTES);
@@ -266,6 +275,7 @@ static void setup(void)
         .store = fake_port,
         .clock = fake_clock_port(&hands),
         .random = {&random_state, fake_random_next},
+        .acted = count_stuck,
     };
     ck_assert_int_eq(fault_disk_new(&params, &disk), 0);
     port = fault_disk_port(disk);
@@ -553,6 +563,25 @@ START_TEST(stuck_disk_goes_on_by_itself)
 }
 END_TEST
 
+/* Each call that a stuck disk holds back is told of once, whether it waited before or came after. */
+START_TEST(held_calls_are_told_of_when_the_disk_gets_stuck)
+{
+    struct call before, after;
+    setup();
+    set((struct fault_disk_spec){.slow_ns = 100});
+    begin(&before, FAKE_STAT);
+    ck_assert_uint_eq(stuck_count, 0);
+    set((struct fault_disk_spec){.slow_ns = 100, .stuck_ns = 1000});
+    ck_assert_uint_eq(stuck_count, 1);
+    begin(&after, FAKE_STAT);
+    ck_assert_uint_eq(stuck_count, 2);
+    fake_clock_advance(&hands, 1000);
+    run();
+    ck_assert_int_eq(before.done_count + after.done_count, 2);
+    teardown();
+}
+END_TEST
+
 /* Taking back `stuck` or `slow` lets go at once; the same `stuck` again does not count anew. */
 START_TEST(waiting_ends_with_its_fault)
 {
@@ -719,6 +748,7 @@ int main(void)
     tcase_add_test(tcase, free_bytes_count_down_and_up);
     tcase_add_test(tcase, full_disk_has_no_room);
     tcase_add_test(tcase, stuck_disk_goes_on_by_itself);
+    tcase_add_test(tcase, held_calls_are_told_of_when_the_disk_gets_stuck);
     tcase_add_loop_test(tcase, waiting_ends_with_its_fault, 0, 2);
     tcase_add_test(tcase, later_call_waits_behind_a_held_one);
     tcase_add_test(tcase, cancel_ends_a_call_wherever_it_is);
