@@ -212,16 +212,32 @@ const struct rp_store_port *sim_store_attach(struct sim_store *store, const stru
     return fault_disk_port(store->fault);
 }
 
+static bool is_torn(struct sim_store *store, uint64_t length_bytes)
+{
+    bool is_it = length_bytes > 0 && sim_rng_chance(&store->rng, store->faults.torn);
+    if (is_it) {
+        sim_reach_fault(store->disks->spec.reach, "disk.torn");
+    }
+    return is_it;
+}
+
+/* False: it is left as it was. */
+static bool stage_torn(struct sim_store *store, struct store_stage *stage)
+{
+    uint64_t length_bytes = stage->content.length_bytes;
+    if (!is_torn(store, length_bytes)) {
+        return false;
+    }
+    uint64_t kept = sim_rng_below(&store->rng, length_bytes);
+    store_unuse(store, length_bytes - kept);
+    sim_content_truncate(&stage->content, kept);
+    return true;
+}
+
 static void stages_torn(struct sim_store *store)
 {
     for (struct store_stage *stage = store->stages; stage != NULL; stage = stage->next) {
-        uint64_t length_bytes = stage->content.length_bytes;
-        if (length_bytes > 0 && sim_rng_chance(&store->rng, store->faults.torn)) {
-            sim_reach_fault(store->disks->spec.reach, "disk.torn");
-            uint64_t kept = sim_rng_below(&store->rng, length_bytes);
-            store_unuse(store, length_bytes - kept);
-            sim_content_truncate(&stage->content, kept);
-        }
+        (void)stage_torn(store, stage);
     }
 }
 
@@ -247,12 +263,6 @@ static void leave_half(struct sim_store *store, struct store_record *record)
     object->durable_ns = store_now(store);
 }
 
-static bool is_left_torn(struct sim_store *store, const struct store_record *record)
-{
-    return record->object->content.length_bytes > 0 &&
-           sim_rng_chance(&store->rng, store->faults.torn);
-}
-
 static void unsynced_vanish(struct sim_store *store)
 {
     struct store_record **order = store_table_order(&store->table);
@@ -262,7 +272,7 @@ static void unsynced_vanish(struct sim_store *store)
         if (store_now(store) >= record->object->durable_ns) {
             continue;
         }
-        if (is_left_torn(store, record)) {
+        if (is_torn(store, record->object->content.length_bytes)) {
             leave_half(store, record);
         } else {
             /* From the end: the order of those before stays as it is. */
@@ -277,13 +287,7 @@ void sim_store_power_loss(struct sim_store *store)
     struct store_stage *stage = store->stages;
     while (stage != NULL) {
         struct store_stage *next = stage->next;
-        uint64_t length_bytes = stage->content.length_bytes;
-        if (length_bytes > 0 && sim_rng_chance(&store->rng, store->faults.torn)) {
-            sim_reach_fault(store->disks->spec.reach, "disk.torn");
-            uint64_t kept = sim_rng_below(&store->rng, length_bytes);
-            store_unuse(store, length_bytes - kept);
-            sim_content_truncate(&stage->content, kept);
-        } else {
+        if (!stage_torn(store, stage)) {
             store_stage_free(store, stage);
         }
         stage = next;
