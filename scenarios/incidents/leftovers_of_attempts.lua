@@ -21,6 +21,7 @@ return {
     reader:disk{ full = true }
     c:sleep("5s")
     reader:disk{ full = false, write_error = 0.5 }
+    c:flush{ files = 1, bytes = c.params.bytes }
     c:sleep("5s")
     reader:disk{}
     c:flush{ files = c.params.files, bytes = c.params.bytes }

@@ -16,16 +16,18 @@ return {
     c:settle("1m")
     local compactor = c:add{ role = "compactor" }
     c.net:isolate(compactor)
-    local was_ready, answered = 0, 0
+    local watched, was_ready, answered = 0, 0, 0
     local watch = true
     c:every("1s", function()
       if watch and compactor:up() then
+        watched = watched + 1
         was_ready = was_ready + (compactor:ready() and 1 or 0)
         answered = answered + (compactor:query{}.gated and 0 or 1)
       end
     end)
     c:sleep(c.params.alone)
     watch = false
+    c:check(watched > 60, "it was up in " .. watched .. " of the seconds only: nothing is shown")
     c:check(was_ready == 0, "it called itself ready, alone, in " .. was_ready .. " of the seconds")
     c:check(answered == 0, "it answered queries, alone, in " .. answered .. " of the seconds")
     c:check(#c:manifest() == c.params.files, "somebody compacted")

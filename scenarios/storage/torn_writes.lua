@@ -12,14 +12,17 @@ return {
   breaks = { arc = "crash-durable" },
 
   run = function(c)
+    c.net:link("all", "all", { bandwidth = "20Mbit/s" }) -- so that bodies are under way when the power goes
     for round = 1, c.params.rounds do
       local victim = round % 2 == 0 and c:node("writer-2") or c:node("reader-1")
       victim:disk{ torn = 1 }
-      c:go(function() c:node("writer-1"):flush{ files = 20, bytes = "10KiB..300KiB", every = "50ms" } end)
+      c:go(function() c:node("writer-1"):flush{ files = 8, bytes = "1MiB..2MiB", every = "50ms" } end)
       if victim.role == "writer" then
-        c:go(function() victim:flush{ files = 10, bytes = "10KiB..300KiB", every = "50ms" } end)
+        c:go(function() victim:flush{ files = 5, bytes = "10KiB..2MiB", every = "50ms" } end)
       end
-      c:sleep("100ms..1500ms")
+      c:sleep("100ms..700ms")
+      c:wait(function() return victim:stats().inflight_count > 0 end, "10s", "nothing is under way: nothing is shown")
+      c:sleep("1ms..5ms")
       victim:kill{ host = true }
       c:sleep("1s..5s")
       victim:disk{}
