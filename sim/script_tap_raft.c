@@ -205,6 +205,7 @@ void script_tap_datagram(struct script_attacker *attacker, const struct sim_net_
          rule = rule->next) {
         if (apply_rule(&passing, rule)) {
             is_on = replace(&passing, chunk, original);
+            lua_settop(lua, top);
         }
         is_on = is_on && !script_story_is_dropped(attacker->script);
     }

@@ -335,6 +335,21 @@ static char *make_label(const struct sim_world *world, const char *id)
     return label;
 }
 
+/* Nobody has it, and no pod that another cluster still makes will. */
+static bool is_label_free(struct sim_world *world, const char *label)
+{
+    const struct sim_run *run = world->run;
+    for (size_t row = 0; row < run->world_count; row += 1) {
+        const struct sim_world *other = run->worlds[row];
+        size_t name_bytes = strlen(other->spec.cluster.name);
+        if (other != world && !sim_world_is_first(other) &&
+            strncmp(label, other->spec.cluster.name, name_bytes) == 0 && label[name_bytes] == '/') {
+            return false;
+        }
+    }
+    return sim_world_labelled(world, rp_view_text(label)) == NULL;
+}
+
 /* A pod on an empty volume that does not boot yet. */
 int sim_world_new_pod(struct sim_world *world, const struct sim_add_spec *spec,
                       struct sim_pod **pod_out)
@@ -348,7 +363,7 @@ int sim_world_new_pod(struct sim_world *world, const struct sim_add_spec *spec,
     char *label = make_label(world, name);
     struct sim_pod *pod = NULL;
     int error = RP_ERR_INVALID;
-    if (sim_world_labelled(world, rp_view_text(label)) == NULL) {
+    if (is_label_free(world, label)) {
         pod = rp_allocate_zeroed(&world->alloc, sizeof *pod);
         error = RP_ERR_NOMEM;
     }

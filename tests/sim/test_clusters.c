@@ -172,6 +172,8 @@ static const struct refused_row refusals[] = {
      "case.lua:2: c:node: node 'other/writer-1' is of another cluster"},
     {"an id that reads like a label", OTHER "c:add{id='other/reader-1'}",
      "case.lua:2: c:add: the id is taken"},
+    {"an id that reads like a label to come", OTHER "c:add{id='other/reader-2'}",
+     "case.lua:2: c:add: the id is taken"},
     {"a name that reads like a part of an id", "c:add{id='other/a'} c:cluster{name='other'}",
      "case.lua:2: c:cluster: there is a cluster 'other' already"},
 };
