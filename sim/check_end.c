@@ -209,6 +209,18 @@ static bool is_live(const struct rest *rest)
     return rest->end != SIM_REST_EXCUSED;
 }
 
+/* It, or one whose volume has moved on to a new identity. */
+static bool may_have_written(struct check_pod *pod, uint64_t origin_pod)
+{
+    struct sim_world *world = pod->checks->world;
+    bool is_gone = false;
+    for (size_t index = 0; index < sim_world_pod_count(world); index += 1) {
+        const struct sim_pod *other = sim_world_pod_at(world, index);
+        is_gone = is_gone || (sim_pod_number(other) == origin_pod && sim_pod_is_gone(other));
+    }
+    return is_gone || origin_pod == sim_pod_number(pod->pod);
+}
+
 /* The node wrote over the only copy, and died before that was registered: what the manifest names
  * exists no more, and what is there is nobody's damage (decision 50). */
 static bool is_written_over(struct check_pod *pod, const struct sim_truth_file *file,
@@ -220,7 +232,7 @@ static bool is_written_over(struct check_pod *pod, const struct sim_truth_file *
     }
     const struct sim_version *written = sim_truth_version(
         sim_world_truth(pod->checks->world), file->path, rp_view_make(sha256, sizeof sha256));
-    return written != NULL && written->origin_pod == sim_pod_number(pod->pod);
+    return written != NULL && may_have_written(pod, written->origin_pod);
 }
 
 static void check_missing_file(struct check_pod *pod, const struct rest *rest,

@@ -240,8 +240,7 @@ static bool is_too_soon(const struct check_pod *pod, const struct check_pull *pu
 static bool is_too_late(struct check_pod *pod, const struct check_pull *pull)
 {
     rp_time_ns now_ns = check_clock(pod);
-    struct sim_disk_faults faults = sim_store_faults(sim_pod_store(pod->pod));
-    bool is_held_up = faults.calls.slow_ns != 0 || faults.calls.stuck_ns != 0;
+    bool is_held_up = sim_store_held_up_until(sim_pod_store(pod->pod)) >= pull->try_ended_ns;
     return !is_held_up && !pod->life.is_stopping && now_ns > pull->try_ended_clock_ns &&
            now_ns - pull->try_ended_clock_ns > backoff_after(pull->attempt) + LATE_NS;
 }

@@ -314,8 +314,21 @@ void sim_store_thaw(struct sim_store *store)
     store_ops_thaw(store);
 }
 
+static bool is_held_up(const struct sim_store *store)
+{
+    return store->faults.calls.slow_ns != 0 || store->faults.calls.stuck_ns != 0;
+}
+
+rp_time_ns sim_store_held_up_until(const struct sim_store *store)
+{
+    return is_held_up(store) ? RP_TIME_NEVER : store->held_up_until_ns;
+}
+
 void sim_store_set_faults(struct sim_store *store, const struct sim_disk_faults *faults)
 {
+    if (is_held_up(store)) {
+        store->held_up_until_ns = store_now(store);
+    }
     store->faults = *faults;
     fault_disk_set(store->fault, &faults->calls, store_free_bytes(store));
 }

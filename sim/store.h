@@ -119,6 +119,8 @@ struct sim_disk_faults {
 void sim_store_set_faults(struct sim_store *store, const struct sim_disk_faults *faults);
 /* As they are now: free_bytes is what is left of it. */
 struct sim_disk_faults sim_store_faults(const struct sim_store *store);
+/* When it was last slow or stuck, by the queue's time. RP_TIME_NEVER: it is now; 0: never. */
+rp_time_ns sim_store_held_up_until(const struct sim_store *store);
 
 /* ---- Truth, and hands behind the node's back; take no time -------------------------------------- */
 

@@ -109,6 +109,7 @@ struct sim_store {
     size_t plain_count;
     rp_time_ns busy_until_ns, last_finish_ns;
     struct sim_disk_faults faults; /* those of calls are in `fault` */
+    rp_time_ns held_up_until_ns;   /* 0: it never was slow or stuck */
     struct fault_disk *fault;      /* owned; between the node and `port` */
     struct sim_rng fault_rng;
 };

@@ -129,6 +129,12 @@ uint64_t sim_pod_life(const struct sim_pod *pod)
     return pod->life;
 }
 
+bool sim_pod_is_gone(const struct sim_pod *pod)
+{
+    (void)pod;
+    return false;
+}
+
 uint64_t sim_pod_number(const struct sim_pod *pod)
 {
     return pod->number;

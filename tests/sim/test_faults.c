@@ -56,6 +56,8 @@ static const char *const stories[] = {
     "attack story=flood kind=slow-frame",
     "damage_in_queue",
     "written_over",
+    "written_over identity=new",
+    "stuck_in_backoff",
     "disk story=full",
     "disk story=free",
     "disk story=slow",

@@ -3,6 +3,7 @@
 return {
   name = "written-over",
   about = "A rewrite that a kill kept from being registered loses the file, and is no wrong byte.",
+  params = { identity = "stable" }, -- or "new": the volume goes to another pod afterwards
   cluster = { writers = 1, readers = 2 },
   run = function(c)
     local writer = c:node("writer-1")
@@ -16,6 +17,10 @@ return {
     writer:kill{ host = false }
     c.net:heal()
     writer:start()
+    if c.params.identity == "new" then
+      c:wait(function() return writer:up() end, "1m")
+      writer = writer:replace{ identity = "new", volume = "keep" }
+    end
     c:wait(function() return writer:up() end, "1m")
     c:check(not writer:has(path), "the former version is back")
     c:check(#writer:files() == 1, "the new version is gone")
