@@ -1,70 +1,24 @@
-#include "protocol/raft/members.h"
-
-#include <raft.h>
 #include <stdio.h>
 
 #include "protocol/error.h"
 #include "protocol/limits.h"
 #include "protocol/panic.h"
-#include "protocol/raft/contacts.h"
+#include "protocol/raft/members_inner.h"
 
 #define POLICY_INTERVAL_NS RP_NS_PER_S
 #define STANDBY_SILENCE_NS (60 * RP_NS_PER_S)
 #define ADMITTED_GRACE_NS  (2 * RP_JOIN_MEMBER_TIMEOUT_NS)
 #define PROMOTION_PAUSE_NS (5 * RP_NS_PER_S)
-#define NAME_BYTES_MAX     256
-#define ADDRESS_BYTES_MAX  300
 #define CONFIGURED_BYTES   (ADDRESS_BYTES_MAX + 20)
-
-enum wish_kind { WISH_ADMIT, WISH_EXPEL };
-
-/* A request of the node that takes membership changes. */
-struct wish {
-    struct wish *next;
-    enum wish_kind kind;
-    struct rp_consensus_request *request;
-    uint64_t raft_id;
-    rp_time_ns deadline_ns; /* RP_TIME_NEVER: none */
-    char node_id[NAME_BYTES_MAX];
-    size_t node_id_bytes;
-    char address[ADDRESS_BYTES_MAX];
-};
-
-struct rp_members {
-    const struct rp_alloc *alloc;
-    struct rp_clock_port clock;
-    struct rp_members_host host;
-    struct raft *raft;
-    uint32_t voter_max;
-    rp_time_ns election_timeout_ns;
-
-    struct wish *wishes; /* owned, in order */
-    struct rp_contacts contacts;
-
-    struct raft_change change;
-    bool is_changing;
-    uint64_t change_id; /* whom the change concerns */
-    bool is_change_promotion;
-    struct raft_transfer transfer;
-    bool is_transfer_flying; /* the library has the struct */
-    struct rp_consensus_request *transfer_request;
-    rp_time_ns transfer_deadline_ns;
-
-    bool was_leader;
-    rp_time_ns leader_since_ns;
-    uint64_t leader_from_index; /* our node table is complete from here on */
-    bool is_stopped;
-    struct rp_timer timer;
-};
 
 /* ---- Small helpers --------------------------------------------------------------------------- */
 
-static rp_time_ns now_of(const struct rp_members *members)
+rp_time_ns members_now(const struct rp_members *members)
 {
     return members->clock.now_ns(members->clock.state);
 }
 
-static bool leads(const struct rp_members *members)
+bool members_lead(const struct rp_members *members)
 {
     return members->raft->state == RAFT_LEADER;
 }
@@ -76,12 +30,12 @@ static void run_at(struct rp_members *members, rp_time_ns at_ns)
     }
 }
 
-static void run_soon(struct rp_members *members)
+void members_run_soon(struct rp_members *members)
 {
-    run_at(members, now_of(members));
+    run_at(members, members_now(members));
 }
 
-static void finish(struct rp_members *members, struct rp_consensus_request *request, int error)
+void members_finish(struct rp_members *members, struct rp_consensus_request *request, int error)
 {
     members->host.finish(members->host.context, request, error);
 }
@@ -119,7 +73,7 @@ void rp_members_heard(struct rp_members *members, uint64_t raft_id)
 {
     struct rp_contact *contact = contact_obtain(members, raft_id);
     if (contact != NULL) {
-        contact->heard_ns = now_of(members);
+        contact->heard_ns = members_now(members);
     }
 }
 
@@ -127,8 +81,8 @@ void rp_members_departed(struct rp_members *members, uint64_t raft_id)
 {
     struct rp_contact *contact = contact_obtain(members, raft_id);
     if (contact != NULL) {
-        contact->departed_ns = now_of(members);
-        run_soon(members);
+        contact->departed_ns = members_now(members);
+        members_run_soon(members);
     }
 }
 
@@ -150,10 +104,10 @@ rp_time_ns rp_members_last_heard(const struct rp_members *members, uint64_t raft
 static rp_time_ns silence_of(const struct rp_members *members, uint64_t raft_id)
 {
     const struct rp_contact *contact = rp_contacts_find(&members->contacts, raft_id);
-    return now_of(members) - rp_contact_silent_since(contact, members->leader_since_ns);
+    return members_now(members) - rp_contact_silent_since(contact, members->leader_since_ns);
 }
 
-static bool is_reachable(const struct rp_members *members, uint64_t raft_id)
+bool members_is_reachable(const struct rp_members *members, uint64_t raft_id)
 {
     const struct rp_contact *contact = rp_contacts_find(&members->contacts, raft_id);
     return raft_id == members->raft->id ||
@@ -170,10 +124,10 @@ static void on_changed(struct raft_change *change, int status)
     if (status != 0 && members->is_change_promotion) {
         struct rp_contact *contact = rp_contacts_find(&members->contacts, members->change_id);
         if (contact != NULL) { /* too slow: let another one try first */
-            contact->pause_until_ns = now_of(members) + PROMOTION_PAUSE_NS;
+            contact->pause_until_ns = members_now(members) + PROMOTION_PAUSE_NS;
         }
     }
-    run_soon(members);
+    members_run_soon(members);
 }
 
 /* The library took the change, or says why not. */
@@ -268,7 +222,7 @@ static struct tally count(const struct rp_members *members)
     const struct raft_configuration *configuration = &members->raft->configuration;
     for (unsigned i = 0; i < configuration->n; i++) {
         const struct raft_server *server = &configuration->servers[i];
-        bool reachable = is_reachable(members, server->id);
+        bool reachable = members_is_reachable(members, server->id);
         if (server->role == RAFT_VOTER) {
             tally.voters += 1;
             tally.reachable_voters += reachable;
@@ -295,7 +249,7 @@ static unsigned reliable_without(const struct rp_members *members, uint64_t raft
         bool is_known =
             server->id == members->raft->id || description_of(members, server->id).is_known;
         reliable += server->role == RAFT_VOTER && server->id != raft_id && is_known &&
-                    is_reachable(members, server->id);
+                    members_is_reachable(members, server->id);
     }
     return reliable;
 }
@@ -317,7 +271,7 @@ static void wish_end(struct rp_members *members, struct wish *wish, int error)
         link = &(*link)->next;
     }
     *link = wish->next;
-    finish(members, wish->request, error);
+    members_finish(members, wish->request, error);
     rp_release(members->alloc, wish);
 }
 
@@ -367,7 +321,7 @@ static bool pursue_admit(struct rp_members *members, struct wish *wish)
     const struct raft_server *server = server_of(members, wish->raft_id);
     struct rp_contact *contact = contact_obtain(members, wish->raft_id);
     if (contact != NULL) {
-        contact->admitted_ns = now_of(members);
+        contact->admitted_ns = members_now(members);
     }
     if (server == NULL) {
         return add(members, wish->raft_id, wish->address);
@@ -393,7 +347,7 @@ static bool pursue_wishes(struct rp_members *members)
     struct wish *wish = members->wishes;
     while (wish != NULL) {
         struct wish *next = wish->next;
-        if (now_of(members) >= wish->deadline_ns) {
+        if (members_now(members) >= wish->deadline_ns) {
             wish_end(members, wish, RP_ERR_TIMEOUT);
         } else if (wish->kind == WISH_ADMIT ? pursue_admit(members, wish)
                                             : pursue_expel(members, wish)) {
@@ -434,7 +388,7 @@ static bool retire_voter(struct rp_members *members, const struct tally *tally)
             if (remove_if_allowed(members, server->id)) {
                 return true;
             }
-        } else if (!is_reachable(members, server->id) && is_burden(tally) &&
+        } else if (!members_is_reachable(members, server->id) && is_burden(tally) &&
                    may_lose(members, server->id) && assign(members, server->id, RAFT_STANDBY)) {
             return true;
         }
@@ -452,8 +406,9 @@ static bool promote_standby(struct rp_members *members)
         const struct rp_contact *contact = rp_contacts_find(&members->contacts, server->id);
         struct description description = description_of(members, server->id);
         bool is_fit = server->role == RAFT_STANDBY && description.is_known && contact != NULL &&
-                      contact->heard_ns != RP_TIME_NEVER && is_reachable(members, server->id) &&
-                      now_of(members) >= contact->pause_until_ns;
+                      contact->heard_ns != RP_TIME_NEVER &&
+                      members_is_reachable(members, server->id) &&
+                      members_now(members) >= contact->pause_until_ns;
         if (is_fit && (best_id == 0 || comes_before(&description, server->id, &best, best_id))) {
             best = description;
             best_id = server->id;
@@ -495,7 +450,7 @@ static bool tidy_others(struct rp_members *members)
             since_ns = contact->admitted_ns;
         }
         /* A member is admitted before its AddNode is committed. */
-        bool is_settled = now_of(members) - since_ns >= ADMITTED_GRACE_NS;
+        bool is_settled = members_now(members) - since_ns >= ADMITTED_GRACE_NS;
         bool is_known = description_of(members, server->id).is_known;
         if ((!is_known && is_settled) || silence >= STANDBY_SILENCE_NS) {
             return remove_member(members, server->id);
@@ -522,70 +477,6 @@ static void run_policy(struct rp_members *members)
     (void)tidy_others(members);
 }
 
-/* ---- Leadership transfer --------------------------------------------------------------------- */
-
-static void on_transferred(struct raft_transfer *transfer)
-{
-    struct rp_members *members = transfer->data;
-    members->is_transfer_flying = false;
-    run_soon(members);
-}
-
-/* The reachable voter with the longest log: it needs the least before it may lead. */
-static uint64_t heir_of(const struct rp_members *members)
-{
-    const struct raft_configuration *configuration = &members->raft->configuration;
-    const struct raft_progress *progress = members->raft->leader_state.progress;
-    uint64_t heir = 0;
-    uint64_t heir_match = 0;
-    for (unsigned i = 0; i < configuration->n; i++) {
-        const struct raft_server *server = &configuration->servers[i];
-        bool is_fit = server->role == RAFT_VOTER && server->id != members->raft->id &&
-                      is_reachable(members, server->id);
-        if (is_fit && (heir == 0 || progress[i].match_index > heir_match)) {
-            heir = server->id;
-            heir_match = progress[i].match_index;
-        }
-    }
-    return heir;
-}
-
-static void transfer_end(struct rp_members *members, int error)
-{
-    struct rp_consensus_request *request = members->transfer_request;
-    members->transfer_request = NULL;
-    finish(members, request, error);
-}
-
-static void pursue_transfer(struct rp_members *members)
-{
-    if (members->transfer_request == NULL) {
-        return;
-    }
-    if (!leads(members)) {
-        transfer_end(members, 0);
-        return;
-    }
-    if (now_of(members) >= members->transfer_deadline_ns) {
-        transfer_end(members, RP_ERR_TIMEOUT);
-        return;
-    }
-    if (members->is_transfer_flying) {
-        return;
-    }
-    uint64_t heir = heir_of(members);
-    if (heir == 0) {
-        transfer_end(members, RP_ERR_UNREACHABLE);
-        return;
-    }
-    members->transfer.data = members;
-    members->is_transfer_flying = true;
-    if (raft_transfer(members->raft, &members->transfer, heir, on_transferred) != 0) {
-        members->is_transfer_flying = false;
-        transfer_end(members, RP_ERR_UNREACHABLE);
-    }
-}
-
 /* ---- Running --------------------------------------------------------------------------------- */
 
 /* Our own node table is complete once what the log held when we began to lead is applied. */
@@ -600,8 +491,8 @@ static bool may_change(const struct rp_members *members)
 static void arm_next(struct rp_members *members)
 {
     rp_time_ns next_ns = RP_TIME_NEVER;
-    if (leads(members)) {
-        next_ns = now_of(members) + POLICY_INTERVAL_NS;
+    if (members_lead(members)) {
+        next_ns = members_now(members) + POLICY_INTERVAL_NS;
     }
     for (const struct wish *wish = members->wishes; wish != NULL; wish = wish->next) {
         next_ns = wish->deadline_ns < next_ns ? wish->deadline_ns : next_ns;
@@ -619,8 +510,8 @@ void rp_members_run(struct rp_members *members)
     if (members->is_stopped) {
         return;
     }
-    pursue_transfer(members);
-    if (!leads(members)) {
+    members_pursue_transfer(members);
+    if (!members_lead(members)) {
         end_wishes(members, RP_ERR_NOT_LEADER);
     } else if (may_change(members)) {
         if (!pursue_wishes(members)) {
@@ -630,7 +521,7 @@ void rp_members_run(struct rp_members *members)
         struct wish *wish = members->wishes;
         while (wish != NULL) {
             struct wish *next = wish->next;
-            if (now_of(members) >= wish->deadline_ns) {
+            if (members_now(members) >= wish->deadline_ns) {
                 wish_end(members, wish, RP_ERR_TIMEOUT);
             }
             wish = next;
@@ -646,16 +537,16 @@ static void on_timer(void *context)
 
 void rp_members_leader_changed(struct rp_members *members)
 {
-    bool is_leader = leads(members);
+    bool is_leader = members_lead(members);
     if (is_leader && !members->was_leader) {
-        members->leader_since_ns = now_of(members);
+        members->leader_since_ns = members_now(members);
         members->leader_from_index = raft_last_index(members->raft);
     }
     if (!is_leader && members->was_leader) {
         end_wishes(members, RP_ERR_LEADERSHIP_LOST);
     }
     members->was_leader = is_leader;
-    run_soon(members);
+    members_run_soon(members);
 }
 
 /* ---- The port's calls ------------------------------------------------------------------------ */
@@ -665,7 +556,7 @@ static struct wish *wish_new(struct rp_members *members, enum wish_kind kind,
 {
     struct wish *wish = rp_allocate_zeroed(members->alloc, sizeof *wish);
     if (wish == NULL) {
-        finish(members, request, RP_ERR_NOMEM);
+        members_finish(members, request, RP_ERR_NOMEM);
         return NULL;
     }
     wish->kind = kind;
@@ -677,7 +568,7 @@ static struct wish *wish_new(struct rp_members *members, enum wish_kind kind,
         link = &(*link)->next;
     }
     *link = wish;
-    run_soon(members);
+    members_run_soon(members);
     return wish;
 }
 
@@ -693,8 +584,9 @@ static bool is_usable(const struct rp_member *member)
 void rp_members_admit(struct rp_members *members, struct rp_consensus_request *request,
                       const struct rp_member *member, rp_time_ns deadline_ns)
 {
-    if (!leads(members) || !is_usable(member)) {
-        finish(members, request, leads(members) ? RP_ERR_INVALID : RP_ERR_NOT_LEADER);
+    if (!members_lead(members) || !is_usable(member)) {
+        members_finish(members, request,
+                       members_lead(members) ? RP_ERR_INVALID : RP_ERR_NOT_LEADER);
         return;
     }
     struct wish *wish = wish_new(members, WISH_ADMIT, request, member->raft_id);
@@ -713,44 +605,14 @@ void rp_members_admit(struct rp_members *members, struct rp_consensus_request *r
 void rp_members_expel(struct rp_members *members, struct rp_consensus_request *request,
                       uint64_t raft_id)
 {
-    if (!leads(members)) {
-        finish(members, request, RP_ERR_NOT_LEADER);
+    if (!members_lead(members)) {
+        members_finish(members, request, RP_ERR_NOT_LEADER);
         return;
     }
     struct wish *wish = wish_new(members, WISH_EXPEL, request, raft_id);
     if (wish != NULL) {
-        wish->deadline_ns = now_of(members) + RP_JOIN_MEMBER_TIMEOUT_NS;
+        wish->deadline_ns = members_now(members) + RP_JOIN_MEMBER_TIMEOUT_NS;
     }
-}
-
-void rp_members_transfer(struct rp_members *members, struct rp_consensus_request *request,
-                         rp_time_ns deadline_ns)
-{
-    if (!leads(members) || members->transfer_request != NULL) {
-        finish(members, request, leads(members) ? RP_ERR_BUSY : 0);
-        return;
-    }
-    members->transfer_request = request;
-    members->transfer_deadline_ns = deadline_ns;
-    run_soon(members);
-}
-
-int rp_members_hand_over(struct rp_members *members, uint64_t raft_id)
-{
-    if (!leads(members) || members->is_transfer_flying) {
-        return leads(members) ? RP_ERR_BUSY : RP_ERR_NOT_LEADER;
-    }
-    uint64_t heir = raft_id != 0 ? raft_id : heir_of(members);
-    if (heir == 0) {
-        return RP_ERR_UNREACHABLE;
-    }
-    members->transfer.data = members;
-    members->is_transfer_flying = true;
-    if (raft_transfer(members->raft, &members->transfer, heir, on_transferred) != 0) {
-        members->is_transfer_flying = false;
-        return RP_ERR_UNREACHABLE;
-    }
-    return 0;
 }
 
 /* ---- Birth and death ------------------------------------------------------------------------- */
@@ -761,7 +623,7 @@ void rp_members_stop(struct rp_members *members)
     members->clock.disarm(members->clock.state, &members->timer);
     end_wishes(members, RP_ERR_STOPPED);
     if (members->transfer_request != NULL) {
-        transfer_end(members, RP_ERR_STOPPED);
+        members_transfer_end(members, RP_ERR_STOPPED);
     }
 }
 
