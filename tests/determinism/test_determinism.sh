@@ -14,7 +14,7 @@ built=${3:-}
 scenarios="scenarios/fetch/roundtrip.lua scenarios/catchup/origin_absent.lua
     scenarios/rotation/pod_rotation.lua scenarios/rotation/rolling.lua
     scenarios/compaction/restart_registers_once.lua scenarios/mixed/phase2_writer.lua
-    scenarios/security/hostile_every_kind.lua scenarios/security/other_cluster_same_secret.lua"
+    scenarios/security/hostile_every_kind.lua scenarios/nemesis/storm.lua scenarios/security/other_cluster_same_secret.lua"
 seed=42
 
 mkdir -p "$folder"
