@@ -155,12 +155,33 @@ static bool is_appending_as_follower(struct rp_bridge *bridge)
     return raft->state == RAFT_FOLLOWER && raft->last_stored < raft_last_index(raft);
 }
 
+/* The leader takes nothing new once it has asked, so the disk is soon done. Of somebody who leads no more,
+ * or when entries came after all, the library passes over it. */
+static void take_handover(struct rp_bridge *bridge, struct raft_io *io)
+{
+    if (!bridge->has_handover || is_appending_as_follower(bridge)) {
+        return;
+    }
+    bridge->has_handover = false;
+    raft_id leader = 0;
+    const char *address = NULL;
+    raft_leader(&bridge->raft, &leader, &address);
+    if (leader == bridge->handover_from) {
+        struct raft_message message = {.type = RAFT_IO_TIMEOUT_NOW,
+                                       .server_id = leader,
+                                       .server_address = address,
+                                       .timeout_now = bridge->handover};
+        bridge->library_recv(io, &message);
+    }
+}
+
 static void on_tick(struct raft_io *io)
 {
     struct rp_bridge *bridge = bridge_of(io);
     if (bridge->is_close_called) {
         return;
     }
+    take_handover(bridge, io);
     if (!is_appending_as_follower(bridge)) {
         bridge->library_tick(io);
     }
@@ -173,8 +194,11 @@ static void on_receive(struct raft_io *io, struct raft_message *message)
     if (message->server_id != 0) {
         rp_members_heard(bridge->members, message->server_id);
     }
-    /* Whoever hands over asks again, or gives up by itself. */
-    if (message->type != RAFT_IO_TIMEOUT_NOW || !is_appending_as_follower(bridge)) {
+    if (message->type == RAFT_IO_TIMEOUT_NOW && is_appending_as_follower(bridge)) {
+        bridge->has_handover = true;
+        bridge->handover_from = message->server_id;
+        bridge->handover = message->timeout_now;
+    } else {
         bridge->library_recv(io, message);
     }
     look_around(bridge);

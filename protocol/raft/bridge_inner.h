@@ -55,6 +55,10 @@ struct rp_bridge {
     int apply_error;
     rp_time_ns snapshot_last_ns;
     bool is_snapshot_forced;
+
+    bool has_handover; /* a request to take over waits for the disk */
+    raft_id handover_from;
+    struct raft_timeout_now handover;
 };
 
 /* ---- bridge.c -------------------------------------------------------------------------------- */
