@@ -332,7 +332,7 @@ const char *sim_reach_row_name(enum sim_reach_group group, size_t row)
 /* ---- Floors ----------------------------------------------------------------------------------- */
 
 /* What only a defect asks for, and what no release sends: no sweep can promise it. A sweep has older
- * releases in it, as the matrix runs them. */
+ * releases in it, as the matrix runs them; disk.no_append acts on those alone, which append. */
 static bool is_unpromised(enum sim_reach_group group, size_t row)
 {
     switch (group) {
