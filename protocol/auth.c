@@ -227,6 +227,7 @@ static bool has_mac(const struct rp_traits *traits, enum rp_auth_kind kind)
     case RP_AUTH_HEARTBEAT: return traits->heartbeat_auth == RP_HEARTBEAT_SIGNED;
     case RP_AUTH_BOUND_FETCH: return traits->fetch_binding == RP_FETCH_BINDING_ADDRESSEE;
     case RP_AUTH_FORWARD: return traits->follower_proposals == RP_FOLLOWER_FORWARDS;
+    case RP_AUTH_BOUND_FORWARD: return traits->forward_binding == RP_FORWARD_BINDING_ADDRESSEE;
     case RP_AUTH_REPLICATE_SYNC:
     case RP_AUTH_CACHE_INVALIDATE: return traits->mac_delimiter == RP_MAC_NUL;
     case RP_AUTH_KIND_COUNT: break;
@@ -243,6 +244,7 @@ static const char *label_of(const struct rp_traits *traits, enum rp_auth_kind ki
     case RP_AUTH_LEAVE: return is_join_family_labelled ? "leave" : "";
     case RP_AUTH_HEARTBEAT: return is_join_family_labelled ? "heartbeat" : "";
     case RP_AUTH_BOUND_FETCH: return "fetch";
+    case RP_AUTH_BOUND_FORWARD: return "forward";
     case RP_AUTH_REPLICATE_SYNC: return "replicate-sync";
     case RP_AUTH_CACHE_INVALIDATE: return "cache-invalidate";
     default: return "";
@@ -258,7 +260,9 @@ static struct rp_view command_field(const struct rp_auth *auth, const struct rp_
     return rp_view_make(list->command_hex, RP_SHA256_HEX);
 }
 
-/* wire.md 8.1: [label] nonce node [addressee] cluster [what the kind is about] timestamp. */
+/* wire.md 8.1: [label] nonce node [addressee] cluster [what the kind is about] timestamp. A forward
+ * has its addressee behind the command: no shift of fields, which older releases would take, then
+ * makes an unbound forward of it. */
 static void list_fields(const struct rp_auth *auth, const struct rp_auth_tuple *tuple,
                         struct field_list *list)
 {
@@ -279,8 +283,11 @@ static void list_fields(const struct rp_auth *auth, const struct rp_auth_tuple *
     if (tuple->kind == RP_AUTH_BOUND_FETCH) {
         add_field(list, decimal_signed(tuple->byte_offset, list->number));
     }
-    if (tuple->kind == RP_AUTH_FORWARD) {
+    if (tuple->kind == RP_AUTH_FORWARD || tuple->kind == RP_AUTH_BOUND_FORWARD) {
         add_field(list, command_field(auth, tuple, list));
+    }
+    if (tuple->kind == RP_AUTH_BOUND_FORWARD) {
+        add_field(list, tuple->addressee);
     }
     if (tuple->kind == RP_AUTH_REPLICATE_SYNC) {
         add_field(list, decimal_unsigned(tuple->last_seq, list->number));

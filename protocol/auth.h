@@ -16,6 +16,7 @@ enum rp_auth_kind {
     RP_AUTH_FETCH,
     RP_AUTH_BOUND_FETCH, /* ours (design.md): label `fetch`, addressee, offset and all else */
     RP_AUTH_FORWARD,
+    RP_AUTH_BOUND_FORWARD, /* ours: label `forward`, addressee and all else */
     RP_AUTH_REPLICATE_SYNC,
     RP_AUTH_CACHE_INVALIDATE, /* for the golden data only */
     RP_AUTH_KIND_COUNT
@@ -27,9 +28,9 @@ struct rp_auth_tuple {
     struct rp_view nonce, node_id, cluster;
     int64_t timestamp;        /* Unix seconds */
     struct rp_view path;      /* fetch */
-    struct rp_view addressee; /* bound fetch: the node id of the server */
+    struct rp_view addressee; /* bound kinds: the node id of the server or leader */
     int64_t byte_offset;      /* bound fetch */
-    struct rp_view command;   /* forward: the decoded command_json bytes */
+    struct rp_view command;   /* forward, bound or not: the decoded command_json bytes */
     uint64_t last_seq;        /* replicate sync */
 };
 

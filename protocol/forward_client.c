@@ -38,7 +38,8 @@ struct rp_forward_client {
     bool is_link_dead; /* closed by the peer while idle, and not noticed (trait) */
     bool wants_close, wants_connect, wants_send;
     struct rp_buffer address; /* of the leader; empty: unknown */
-    struct rp_buffer frame;   /* the request on its way out */
+    struct rp_buffer leader_id;
+    struct rp_buffer frame; /* the request on its way out */
     struct rp_frame_reader reader;
     rp_time_ns now_ns;
     uint8_t texts[];
@@ -171,6 +172,7 @@ int rp_forward_client_new(const struct rp_forward_client_settings *settings,
     client->settings.node_id = rp_view_make(client->texts, id_bytes);
     client->settings.cluster = rp_view_make(client->texts + id_bytes, cluster_bytes);
     rp_buffer_init(&client->address, client->alloc, RP_PATH_BYTES_MAX);
+    rp_buffer_init(&client->leader_id, client->alloc, RP_FRAME_LENGTH_MAX);
     rp_buffer_init(&client->frame, client->alloc, RP_FRAME_LENGTH_MAX + 4u);
     rp_frame_reader_init(&client->reader, client->alloc);
     *client_out = client;
@@ -189,6 +191,7 @@ void rp_forward_client_free(struct rp_forward_client *client)
     }
     rp_release(client->alloc, client->current);
     rp_buffer_clear(&client->address);
+    rp_buffer_clear(&client->leader_id);
     rp_buffer_clear(&client->frame);
     rp_frame_reader_clear(&client->reader);
     rp_release(client->alloc, client);
@@ -236,9 +239,16 @@ static void make_stamp(const struct rp_forward_client *client, struct request *r
     }
 }
 
+/* To everybody whose name we know, older leaders too: what we know of them may be old itself. */
+static bool wants_binding(const struct rp_forward_client *client)
+{
+    return client->settings.traits->forward_binding == RP_FORWARD_BINDING_ADDRESSEE &&
+           client->leader_id.length_bytes > 0;
+}
+
 static int encode_request(struct rp_forward_client *client, struct request *request)
 {
-    char mac_hex[RP_SHA256_HEX];
+    char mac_hex[RP_SHA256_HEX], bound_hex[RP_SHA256_HEX];
     struct rp_view command = rp_view_make(request->command, request->length_bytes);
     struct rp_view nonce = rp_view_make(request->nonce_hex, RP_NONCE_HEX);
     make_stamp(client, request);
@@ -247,8 +257,13 @@ static int encode_request(struct rp_forward_client *client, struct request *requ
                                   .node_id = client->settings.node_id,
                                   .cluster = client->settings.cluster,
                                   .timestamp = request->timestamp,
+                                  .addressee = rp_buffer_view(&client->leader_id),
                                   .command = command};
     int error = rp_auth_sign(client->settings.auth, &tuple, mac_hex);
+    if (error == 0 && wants_binding(client)) {
+        tuple.kind = RP_AUTH_BOUND_FORWARD;
+        error = rp_auth_sign(client->settings.auth, &tuple, bound_hex);
+    }
     if (error != 0) {
         return error;
     }
@@ -259,6 +274,9 @@ static int encode_request(struct rp_forward_client *client, struct request *requ
     message.as.forward_apply.nonce = nonce;
     message.as.forward_apply.timestamp = request->timestamp;
     message.as.forward_apply.hmac = rp_view_make(mac_hex, RP_SHA256_HEX);
+    if (wants_binding(client)) {
+        message.as.forward_apply.bound_hmac = rp_view_make(bound_hex, RP_SHA256_HEX);
+    }
     rp_buffer_reset(&client->frame);
     return rp_message_encode(client->settings.traits, &message, &client->frame);
 }
@@ -324,14 +342,28 @@ static int submit(struct rp_forward_client *client, const struct rp_forward_clie
     return 0;
 }
 
-static int change_leader(struct rp_forward_client *client, struct rp_view address)
+/* Whoever binds the addressee notices also another node at the same address. */
+static bool is_same_leader(const struct rp_forward_client *client,
+                           const struct rp_forward_client_event *event)
 {
-    if (rp_view_equal(rp_buffer_view(&client->address), address)) {
+    return rp_view_equal(rp_buffer_view(&client->address), event->address) &&
+           (client->settings.traits->forward_binding == RP_FORWARD_BINDING_NONE ||
+            rp_view_equal(rp_buffer_view(&client->leader_id), event->leader_id));
+}
+
+static int change_leader(struct rp_forward_client *client,
+                         const struct rp_forward_client_event *event)
+{
+    if (is_same_leader(client, event)) {
         return 0;
     }
     fail_link(client, RP_ERR_LEADERSHIP_LOST);
     rp_buffer_reset(&client->address);
-    int error = rp_buffer_append(&client->address, address);
+    rp_buffer_reset(&client->leader_id);
+    int error = rp_buffer_append(&client->leader_id, event->leader_id);
+    if (error == 0) {
+        error = rp_buffer_append(&client->address, event->address);
+    }
     if (client->address.length_bytes == 0) {
         finish_waiting(client, RP_ERR_NO_LEADER);
     }
@@ -431,7 +463,7 @@ int rp_forward_client_step(struct rp_forward_client *client,
     client->now_ns = event->now_ns;
     switch (event->kind) {
     case RP_FORWARD_CLIENT_EV_SUBMIT: error = submit(client, event); break;
-    case RP_FORWARD_CLIENT_EV_LEADER_CHANGED: error = change_leader(client, event->address); break;
+    case RP_FORWARD_CLIENT_EV_LEADER_CHANGED: error = change_leader(client, event); break;
     case RP_FORWARD_CLIENT_EV_CONNECTED: connected(client, event->error); break;
     case RP_FORWARD_CLIENT_EV_RECEIVED: received(client, event->received); break;
     case RP_FORWARD_CLIENT_EV_CLOSED: closed(client, event->error); break;

@@ -40,7 +40,7 @@ struct rp_forward_client_settings {
 
 enum rp_forward_client_event_kind {
     RP_FORWARD_CLIENT_EV_SUBMIT,         /* request, command */
-    RP_FORWARD_CLIENT_EV_LEADER_CHANGED, /* address; empty: unknown or not reachable by us */
+    RP_FORWARD_CLIENT_EV_LEADER_CHANGED, /* address; empty: unknown or not reachable by us. leader_id */
     RP_FORWARD_CLIENT_EV_CONNECTED,      /* ends DO_CONNECT: error */
     RP_FORWARD_CLIENT_EV_RECEIVED,       /* received */
     RP_FORWARD_CLIENT_EV_CLOSED,         /* end of stream or reset: error, 0 for end of stream */
@@ -51,10 +51,11 @@ enum rp_forward_client_event_kind {
 struct rp_forward_client_event {
     enum rp_forward_client_event_kind kind;
     rp_time_ns now_ns;
-    uint64_t request;        /* the caller's own number for it */
-    struct rp_view command;  /* copied */
-    struct rp_view address;  /* "host:port" of the leader's peer channel; copied */
-    struct rp_view received; /* any split; borrowed for the call */
+    uint64_t request;         /* the caller's own number for it */
+    struct rp_view command;   /* copied */
+    struct rp_view address;   /* "host:port" of the leader's peer channel; copied */
+    struct rp_view leader_id; /* whom the second MAC is made for; copied. Empty: none is made */
+    struct rp_view received;  /* any split; borrowed for the call */
     int error;
 };
 

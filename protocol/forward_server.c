@@ -33,6 +33,19 @@ void rp_forward_verdict_texts(enum rp_forward_verdict verdict, struct rp_view *c
     *error_out = rp_view_text(TEXTS[verdict].error);
 }
 
+/* As for a fetch: the second MAC is needed from whom the registry knows to sign it, and must hold
+ * wherever it is present, so that nobody can strip it. */
+static bool needs_binding(const struct rp_forward_host *host,
+                          const struct rp_forward_apply *request)
+{
+    if (host->traits->forward_binding != RP_FORWARD_BINDING_ADDRESSEE) {
+        return false;
+    }
+    return request->bound_hmac.length_bytes > 0 ||
+           (host->is_bound_sender != NULL &&
+            host->is_bound_sender(host->context, request->node_id));
+}
+
 static bool is_authentic(const struct rp_forward_host *host, const struct rp_forward_apply *request)
 {
     struct rp_auth_tuple tuple = {.kind = RP_AUTH_FORWARD,
@@ -40,9 +53,17 @@ static bool is_authentic(const struct rp_forward_host *host, const struct rp_for
                                   .node_id = request->node_id,
                                   .cluster = host->cluster,
                                   .timestamp = request->timestamp,
+                                  .addressee = host->self_id,
                                   .command = request->command_json.view};
-    return rp_auth_check(host->auth, &tuple, request->hmac, host->now_unix_s(host->context),
-                         RP_MAC_TOLERANCE_S) == RP_AUTH_OK;
+    int64_t now_unix_s = host->now_unix_s(host->context);
+    if (rp_auth_check(host->auth, &tuple, request->hmac, now_unix_s, RP_MAC_TOLERANCE_S) !=
+        RP_AUTH_OK) {
+        return false;
+    }
+    tuple.kind = RP_AUTH_BOUND_FORWARD;
+    return !needs_binding(host, request) ||
+           rp_auth_check(host->auth, &tuple, request->bound_hmac, now_unix_s, RP_MAC_TOLERANCE_S) ==
+               RP_AUTH_OK;
 }
 
 /* behaviour.md 4 */

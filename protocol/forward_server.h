@@ -14,7 +14,7 @@
 enum rp_forward_verdict {
     RP_FORWARD_PROPOSE, /* all held */
     RP_FORWARD_NO_SECRET,
-    RP_FORWARD_NOT_AUTHENTIC, /* stale or wrong MAC: one answer for both */
+    RP_FORWARD_NOT_AUTHENTIC, /* stale, wrong MAC, meant for another: one answer for all */
     RP_FORWARD_REPLAY,
     RP_FORWARD_NO_CONSENSUS,
     RP_FORWARD_UNKNOWN_SENDER,
@@ -34,6 +34,7 @@ struct rp_forward_host {
     const struct rp_traits *traits;
     const struct rp_auth *auth; /* NULL: no secret */
     struct rp_view cluster;     /* borrowed while the host is in use */
+    struct rp_view self_id;     /* likewise: the addressee of the second MAC */
     const struct rp_alloc *alloc;
     void *context;
     int64_t (*now_unix_s)(void *context); /* wall clock, whole seconds */
@@ -45,6 +46,8 @@ struct rp_forward_host {
     /* False: not in the registry. The role is borrowed until the next call. */
     bool (*find_sender)(void *context, struct rp_view node_id, struct rp_view *role_out);
     bool (*is_leader)(void *context);
+    /* Does the registry know this sender as one that signs the second MAC? NULL: no. */
+    bool (*is_bound_sender)(void *context, struct rp_view node_id);
 };
 
 /* The arena is scratch. Errors of memory show as RP_FORWARD_BAD_COMMAND. */

@@ -21,6 +21,9 @@ uint32_t rp_message_features(const struct rp_traits *traits)
     if (traits->fetch_binding == RP_FETCH_BINDING_ADDRESSEE) {
         features |= RP_HAS_BINDING;
     }
+    if (traits->forward_binding == RP_FORWARD_BINDING_ADDRESSEE) {
+        features |= RP_HAS_FORWARD_BINDING;
+    }
     return features;
 }
 

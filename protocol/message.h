@@ -35,7 +35,7 @@ struct rp_join_request {
     int64_t auth_timestamp;
     struct rp_view auth_hmac;
     uint64_t raft_id;    /* ours, key "raft_id": design.md, membership. 0: not sent */
-    bool is_bound_fetch; /* ours, key "bound_fetch": this node signs and wants the second MAC */
+    bool is_bound_fetch; /* ours, key "bound_fetch": this node signs and wants second MACs */
 };
 
 struct rp_node_info {
@@ -98,7 +98,7 @@ struct rp_fetch_file {
     int64_t timestamp;
     struct rp_view hmac;
     int64_t byte_offset;
-    struct rp_view bound_hmac; /* ours, key "bound_hmac": rp_auth_sign_bound_fetch */
+    struct rp_view bound_hmac; /* ours, key "bound_hmac": kind RP_AUTH_BOUND_FETCH */
 };
 
 struct rp_fetch_file_ack {
@@ -113,6 +113,7 @@ struct rp_forward_apply {
     struct rp_view node_id, nonce;
     int64_t timestamp;
     struct rp_view hmac;
+    struct rp_view bound_hmac; /* ours, key "bound_hmac": kind RP_AUTH_BOUND_FORWARD */
 };
 
 struct rp_forward_apply_ack {

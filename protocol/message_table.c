@@ -133,6 +133,8 @@ static const struct rp_json_field FORWARD_APPLY_FIELDS[] = {
     {TEXT(struct rp_forward_apply, nonce, "nonce")},
     {INT(struct rp_forward_apply, timestamp, "timestamp")},
     {TEXT(struct rp_forward_apply, hmac, "hmac")},
+    {TEXT(struct rp_forward_apply, bound_hmac, "bound_hmac"), .omit_zero = true,
+     .needs = RP_HAS_FORWARD_BINDING},
 };
 
 static const struct rp_json_field FORWARD_APPLY_ACK_FIELDS[] = {

@@ -118,7 +118,7 @@ struct rp_node {
     struct node_link forward_link;
     struct rp_timer forward_timer;
     struct rp_timer propose_timer; /* answers that must not come from within the call */
-    struct rp_buffer leader_address;
+    struct rp_buffer leader_address, leader_id;
     struct node_pending_proposal *proposals;
     uint64_t next_request;
     uint64_t serve_number;

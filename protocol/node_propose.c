@@ -201,7 +201,15 @@ static void stamp(void *context, char nonce_hex_out[RP_NONCE_HEX], int64_t *unix
 {
     node_nonce(context, nonce_hex_out);
     *unix_s_out = node_wall_s(context);
-    node_see_signed(context, "forward", nonce_hex_out, *unix_s_out);
+    struct rp_node *node = context;
+    struct rp_observation seen = {
+        .kind = RP_SEE_SIGNED,
+        .code = rp_view_text("forward"),
+        .peer_id = rp_buffer_view(&node->leader_id),
+        .sha256 = rp_view_make(nonce_hex_out, RP_NONCE_HEX),
+        .value = (uint64_t)*unix_s_out,
+    };
+    node_see(node, &seen);
 }
 
 /* The leader may be another, or the same at another address: the registry is asked again. */
@@ -211,14 +219,19 @@ void node_propose_leader_changed(struct rp_node *node)
     const struct rp_peer *leader =
         status.leader_raft_id == 0 ? NULL
                                    : rp_peers_get_by_raft_id(node->peers, status.leader_raft_id);
-    struct rp_view address =
-        leader == NULL || leader->is_self ? rp_view_make(NULL, 0) : leader->address;
-    if (rp_view_equal(address, rp_buffer_view(&node->leader_address))) {
+    bool is_other = leader != NULL && !leader->is_self;
+    struct rp_view address = is_other ? leader->address : rp_view_make(NULL, 0);
+    struct rp_view id = is_other ? leader->id : rp_view_make(NULL, 0);
+    if (rp_view_equal(address, rp_buffer_view(&node->leader_address)) &&
+        rp_view_equal(id, rp_buffer_view(&node->leader_id))) {
         return;
     }
     rp_buffer_reset(&node->leader_address);
+    rp_buffer_reset(&node->leader_id);
     struct rp_forward_client_event event = {.kind = RP_FORWARD_CLIENT_EV_LEADER_CHANGED};
-    if (rp_buffer_append(&node->leader_address, address) == 0) {
+    if (rp_buffer_append(&node->leader_id, id) == 0 &&
+        rp_buffer_append(&node->leader_address, address) == 0) {
+        event.leader_id = rp_buffer_view(&node->leader_id);
         event.address = rp_buffer_view(&node->leader_address);
     }
     step_forward(node, &event);
@@ -456,6 +469,13 @@ static bool host_find_sender(void *context, struct rp_view sender, struct rp_vie
     return peer != NULL;
 }
 
+static bool host_is_bound_sender(void *context, struct rp_view sender)
+{
+    const struct rp_node *node = context;
+    const struct rp_peer *peer = rp_peers_get(node->peers, sender);
+    return peer != NULL && peer->is_bound_fetch;
+}
+
 static bool host_is_leader(void *context)
 {
     const struct rp_node *node = context;
@@ -470,6 +490,7 @@ void node_forwarded_begin(struct node_inbound *inbound, struct rp_view payload, 
         .traits = node->traits,
         .auth = node->auth,
         .cluster = node_cluster(node),
+        .self_id = node_id(node),
         .alloc = node->ports.alloc,
         .context = node,
         .now_unix_s = host_now_unix_s,
@@ -477,6 +498,7 @@ void node_forwarded_begin(struct node_inbound *inbound, struct rp_view payload, 
         .has_consensus = host_has_consensus,
         .find_sender = host_find_sender,
         .is_leader = host_is_leader,
+        .is_bound_sender = host_is_bound_sender,
     };
     if (session == NULL || rp_forward_server_new(&host, &session->server) != 0) {
         rp_release(node->ports.alloc, session);
@@ -535,6 +557,7 @@ int node_propose_init(struct rp_node *node)
     node_timer_init(&node->forward_timer, on_forward_timer, node);
     node_timer_init(&node->propose_timer, on_propose_timer, node);
     rp_buffer_init(&node->leader_address, node->ports.alloc, RP_FRAME_LENGTH_MAX);
+    rp_buffer_init(&node->leader_id, node->ports.alloc, RP_FRAME_LENGTH_MAX);
     return rp_forward_client_new(&settings, &node->forward);
 }
 
@@ -567,4 +590,5 @@ void node_propose_clear(struct rp_node *node)
     }
     rp_forward_client_free(node->forward);
     rp_buffer_clear(&node->leader_address);
+    rp_buffer_clear(&node->leader_id);
 }

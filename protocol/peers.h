@@ -37,7 +37,7 @@ struct rp_peer_record {
     struct rp_view state;             /* as the registering party says it: "joining", "healthy" */
     uint64_t raft_id;                 /* 0: unknown */
     int64_t joined_unix_s;            /* when this life joined; 0: unknown */
-    bool is_bound_fetch;              /* signs fetches with the second MAC */
+    bool is_bound_fetch;              /* signs fetches and forwards with the second MAC */
 };
 
 /* A known node. Lent: valid until the next change of this node's record. */

@@ -163,10 +163,12 @@ static bool is_kept(struct sim_checks *checks, const struct rp_observation *seen
            !rp_view_equal(seen->code, rp_view_text("heartbeat"));
 }
 
-static bool binds_addressee(const struct check_pod *pod)
+static bool binds_addressee(const struct check_pod *pod, const struct rp_observation *seen)
 {
     const struct rp_traits *traits = rp_release_traits(sim_pod_release(pod->pod));
-    return traits->fetch_binding == RP_FETCH_BINDING_ADDRESSEE;
+    return rp_view_equal(seen->code, rp_view_text("forward"))
+               ? traits->forward_binding == RP_FORWARD_BINDING_ADDRESSEE
+               : traits->fetch_binding == RP_FETCH_BINDING_ADDRESSEE;
 }
 
 static void on_signed(struct check_pod *pod, const struct rp_observation *seen)
@@ -179,7 +181,7 @@ static void on_signed(struct check_pod *pod, const struct rp_observation *seen)
     }
     check_tuples_insert(checks, &checks->signed_now,
                         signature_of(seen, signer, seen->peer_id, SIGNED));
-    if (seen->peer_id.length_bytes != 0 && binds_addressee(pod)) {
+    if (seen->peer_id.length_bytes != 0 && binds_addressee(pod, seen)) {
         check_tuples_insert(checks, &checks->signed_now,
                             signature_of(seen, signer, seen->peer_id, SIGNED_BOUND));
         check_tuples_insert(checks, &checks->signed_now,
@@ -208,7 +210,7 @@ static void check_binding(struct check_pod *pod, const struct rp_observation *se
         check_violate(pod, SIM_PROP_MAC_BINDS_ALL, "accepted",
                       "a %.*s request is accepted that %.*s never signed so",
                       CHECK_TEXT(seen->code), CHECK_TEXT(seen->peer_id));
-    } else if (binds_addressee(pod) && is_signed(pod, seen, SIGNED_BOUND) &&
+    } else if (binds_addressee(pod, seen) && is_signed(pod, seen, SIGNED_BOUND) &&
                !is_signed(pod, seen, SIGNED_WHOLE)) {
         check_violate(pod, SIM_PROP_MAC_BINDS_ALL, "accepted/binding",
                       "a %.*s request of %.*s is accepted with another addressee or offset",

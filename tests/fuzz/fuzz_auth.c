@@ -56,6 +56,7 @@ static const char *label_of(const struct rp_traits *traits, enum rp_auth_kind ki
     case RP_AUTH_LEAVE: return has_labels ? "leave" : NULL;
     case RP_AUTH_HEARTBEAT: return "heartbeat";
     case RP_AUTH_BOUND_FETCH: return "fetch";
+    case RP_AUTH_BOUND_FORWARD: return "forward";
     case RP_AUTH_REPLICATE_SYNC: return "replicate-sync";
     case RP_AUTH_CACHE_INVALIDATE: return "cache-invalidate";
     default: return NULL;
@@ -87,8 +88,11 @@ static void join_fields(struct rp_buffer *out, const struct rp_traits *traits,
         join_view(out, traits, rp_view_make(NULL, 0));
         join_number(out, tuple->byte_offset, false);
     }
-    if (tuple->kind == RP_AUTH_FORWARD) {
+    if (tuple->kind == RP_AUTH_FORWARD || tuple->kind == RP_AUTH_BOUND_FORWARD) {
         join_hash(out, traits, tuple->command);
+    }
+    if (tuple->kind == RP_AUTH_BOUND_FORWARD) {
+        join_view(out, traits, tuple->addressee);
     }
     if (tuple->kind == RP_AUTH_REPLICATE_SYNC) {
         join_view(out, traits, rp_view_make(NULL, 0));
@@ -134,7 +138,7 @@ static bool has_nul(struct rp_view view)
 static bool is_signable(const struct rp_traits *traits, const struct rp_auth_tuple *tuple)
 {
     bool is_fetch = tuple->kind == RP_AUTH_FETCH || tuple->kind == RP_AUTH_BOUND_FETCH;
-    bool is_bound = tuple->kind == RP_AUTH_BOUND_FETCH;
+    bool is_bound = tuple->kind == RP_AUTH_BOUND_FETCH || tuple->kind == RP_AUTH_BOUND_FORWARD;
     return traits->mac_fields == RP_MAC_FIELDS_ANY ||
            !(has_nul(tuple->nonce) || has_nul(tuple->node_id) || has_nul(tuple->cluster) ||
              (is_fetch && has_nul(tuple->path)) || (is_bound && has_nul(tuple->addressee)));

@@ -1,6 +1,7 @@
 /* Proposals sent on to the leader (behaviour.md 3, wire.md 5.5): both ends over a connection that
  * splits, breaks and carries bytes of a stranger. Every request ends exactly once; "applied" is
- * said only of what was applied; only what a known, permitted sender signed is proposed, once. */
+ * said only of what was applied; only what a known, permitted sender signed is proposed, once, and
+ * where commands name their leader, by that one alone. */
 #include "protocol/command.h"
 #include "protocol/forward_client.h"
 #include "protocol/forward_server.h"
@@ -35,7 +36,8 @@ struct world {
     size_t request_count;
     rp_time_ns now_ns;
     uint8_t nonce_counter;
-    uint8_t flags; /* 0: a leader that knows the sender as a writer */
+    uint8_t flags; /* 0: a leader that knows the sender as a writer; 64: another than was meant */
+    struct rp_view leader_id; /* constant */
     bool is_dialling, is_up;
     bool is_dead;    /* the connection is up for the client alone */
     bool is_tainted; /* a stranger wrote to the client */
@@ -75,6 +77,13 @@ static bool find_sender(void *context, struct rp_view node_id, struct rp_view *r
     struct world *world = context;
     *role_out = rp_view_text((world->flags & 4) != 0 ? "reader" : "writer");
     return (world->flags & 8) == 0 && rp_view_equal(node_id, rp_view_text("writer-1"));
+}
+
+/* What is known of the sender must not matter: the second MAC is there in any case. */
+static bool is_bound_sender(void *context, struct rp_view node_id)
+{
+    (void)node_id;
+    return (((struct world *)context)->flags & 128) == 0;
 }
 
 static void stamp(void *context, char nonce_hex_out[64], int64_t *unix_s_out)
@@ -189,7 +198,9 @@ static bool is_permitted(struct world *world, struct rp_view command)
     uint8_t type = 0;
     rp_arena_reset(&world->arena);
     RP_ASSERT(rp_command_peek_type(command, &world->arena, &type) == 0);
-    return (world->flags & 15) == 0 && type < 32 &&
+    bool is_for_us =
+        (world->flags & 64) == 0 || world->traits->forward_binding == RP_FORWARD_BINDING_NONE;
+    return (world->flags & 15) == 0 && is_for_us && type < 32 &&
            (world->traits->forwarded_commands & RP_FORWARDED(type)) != 0;
 }
 
@@ -247,13 +258,16 @@ static void open_server(struct world *world, struct rp_view payload)
     struct rp_forward_host host = {.traits = world->traits,
                                    .auth = (world->flags & 16) != 0 ? NULL : world->auth,
                                    .cluster = rp_view_text("cluster"),
+                                   .self_id = (world->flags & 64) != 0 ? rp_view_text("reader-9")
+                                                                       : world->leader_id,
                                    .alloc = &world->memory->alloc,
                                    .context = world,
                                    .now_unix_s = now_unix_s,
                                    .track_nonce = track_nonce,
                                    .has_consensus = has_consensus,
                                    .find_sender = find_sender,
-                                   .is_leader = is_leader};
+                                   .is_leader = is_leader,
+                                   .is_bound_sender = is_bound_sender};
     RP_ASSERT(rp_forward_server_new(&host, &world->server) == 0);
     step_server(world, (struct rp_forward_server_event){.kind = RP_FORWARD_SERVER_EV_FIRST,
                                                         .payload = payload});
@@ -362,7 +376,11 @@ static void change_leader(struct world *world)
 {
     static const char *const ADDRESSES[] = {"leader:1", "leader:2", ""};
     struct rp_forward_client_event event = {.kind = RP_FORWARD_CLIENT_EV_LEADER_CHANGED};
-    event.address = rp_view_text(ADDRESSES[fuzz_below(world->input, 3)]);
+    static const char *const IDS[] = {"reader-1", "reader-2", ""};
+    size_t choice = fuzz_below(world->input, 3);
+    event.address = rp_view_text(ADDRESSES[choice]);
+    world->leader_id = rp_view_text(IDS[choice]);
+    event.leader_id = world->leader_id;
     RP_ASSERT(step_client(world, event) == 0);
 }
 

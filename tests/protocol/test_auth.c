@@ -122,6 +122,7 @@ static const struct {
     {"phase3 forward", RP_RELEASE_PHASE3, RP_AUTH_FORWARD},
     {"phase3 replicate sync", RP_RELEASE_PHASE3, RP_AUTH_REPLICATE_SYNC},
     {"arc bound fetch", RP_RELEASE_ARC, RP_AUTH_BOUND_FETCH},
+    {"arc bound forward", RP_RELEASE_ARC, RP_AUTH_BOUND_FORWARD},
 };
 
 static const struct {
@@ -197,9 +198,9 @@ START_TEST(each_field_changes_the_mac)
                         true,
                         true,
                         is_fetch,
+                        kind == RP_AUTH_BOUND_FETCH || kind == RP_AUTH_BOUND_FORWARD,
                         kind == RP_AUTH_BOUND_FETCH,
-                        kind == RP_AUTH_BOUND_FETCH,
-                        kind == RP_AUTH_FORWARD,
+                        kind == RP_AUTH_FORWARD || kind == RP_AUTH_BOUND_FORWARD,
                         kind == RP_AUTH_REPLICATE_SYNC};
     tuples[0].nonce = rp_view_text("1");
     tuples[1].node_id = rp_view_text("reader-2");
@@ -271,6 +272,24 @@ START_TEST(no_kind_passes_for_another)
                           "%d as %d", kind, target);
         }
     }
+}
+END_TEST
+
+/* An older leader takes NUL bytes inside of fields: no way of cutting a bound forward at its NUL
+ * bytes into the fields of an unbound one passes there for the same command, told anew. */
+START_TEST(bound_forward_is_no_forward_of_arc)
+{
+    char mac[RP_SHA256_HEX + 1];
+    struct rp_auth_tuple bound = tuple_of(RP_AUTH_BOUND_FORWARD);
+    struct rp_auth_tuple cut = tuple_of(RP_AUTH_FORWARD);
+    use_release(RP_RELEASE_CURRENT);
+    sign(&bound, mac);
+    use_release(RP_RELEASE_ARC);
+    cut.nonce = rp_view_make("forward\0" NONCE, 8 + strlen(NONCE));
+    ck_assert_int_eq(check(&cut, rp_view_text(mac), NOW), RP_AUTH_MISMATCH);
+    cut.nonce = rp_view_make("forward\0" NONCE "\0reader-1", 8 + strlen(NONCE) + 9);
+    cut.node_id = bound.addressee;
+    ck_assert_int_eq(check(&cut, rp_view_text(mac), NOW), RP_AUTH_MISMATCH);
 }
 END_TEST
 
@@ -429,6 +448,7 @@ int main(void)
     tcase_add_loop_test(tc, shifting_bytes_between_fields_changes_the_mac, 0, RP_RELEASE_COUNT);
     tcase_add_test(tc, nul_inside_a_field_binds_nothing_in_current);
     tcase_add_test(tc, no_kind_passes_for_another);
+    tcase_add_test(tc, bound_forward_is_no_forward_of_arc);
     tcase_add_loop_test(tc, freshness_ends_beyond_300_s, 0, ROWS(FRESHNESS));
     tcase_add_loop_test(tc, stale_with_bad_mac_is_expired, 0, RP_RELEASE_COUNT);
     tcase_add_loop_test(tc, upper_case_hex_passes_only_as_bytes, 0, RP_RELEASE_COUNT);

@@ -32,7 +32,7 @@ static uint64_t server_ticket;
 
 /* What the leader's node would say. */
 static struct {
-    bool is_fresh_nonce, has_consensus, is_known, is_leader;
+    bool is_fresh_nonce, has_consensus, is_known, is_leader, is_bound;
     const char *role;
     int64_t clock_s;
     int tracked_count;
@@ -82,6 +82,13 @@ static bool leader(void *context)
     return facts.is_leader;
 }
 
+static bool bound_sender(void *context, struct rp_view node_id)
+{
+    (void)context;
+    ck_assert(rp_view_equal(node_id, rp_view_text("w1")));
+    return facts.is_bound;
+}
+
 static void setup_release(enum rp_release release)
 {
     test_alloc_init(&memory);
@@ -103,14 +110,17 @@ static void setup_release(enum rp_release release)
     struct rp_forward_host host = {.traits = traits,
                                    .auth = auth,
                                    .cluster = rp_view_text("c"),
+                                   .self_id = rp_view_text("l1"),
                                    .alloc = &memory.alloc,
                                    .now_unix_s = clock_s,
                                    .track_nonce = track,
                                    .has_consensus = consensus,
                                    .find_sender = sender,
-                                   .is_leader = leader};
+                                   .is_leader = leader,
+                                   .is_bound_sender = bound_sender};
     ck_assert_int_eq(rp_forward_server_new(&host, &server), 0);
     facts.is_fresh_nonce = facts.has_consensus = facts.is_known = facts.is_leader = true;
+    facts.is_bound = true;
     facts.role = "writer";
     facts.clock_s = UNIX_S;
     facts.tracked_count = 0;
@@ -170,10 +180,16 @@ static void client_step(struct rp_forward_client_event event)
     narrate_client();
 }
 
-static void lead(const char *address)
+static void lead_as(const char *address, const char *leader_id)
 {
     client_step((struct rp_forward_client_event){.kind = RP_FORWARD_CLIENT_EV_LEADER_CHANGED,
-                                                 .address = rp_view_text(address)});
+                                                 .address = rp_view_text(address),
+                                                 .leader_id = rp_view_text(leader_id)});
+}
+
+static void lead(const char *address)
+{
+    lead_as(address, address[0] == '\0' ? "" : "l1");
 }
 
 static void submit(uint64_t number, const char *command)
@@ -252,14 +268,19 @@ static void server_proposed(int error, int apply_error)
 }
 
 /* A request of the client, on its way: the bytes are in `sent`. */
-static void request(const char *command)
+static void request_of(const char *leader_id, const char *command)
 {
     rp_buffer_reset(&sent);
     rp_buffer_reset(&acks);
-    lead("l:1");
+    lead_as("l:1", leader_id);
     submit(1, command);
     client_event(RP_FORWARD_CLIENT_EV_CONNECTED, 0);
     ck_assert_uint_gt(sent.length_bytes, 0);
+}
+
+static void request(const char *command)
+{
+    request_of("l1", command);
 }
 
 #define DELETE_COMMAND "{\"type\":8,\"payload\":\"e30=\"}"
@@ -372,6 +393,26 @@ START_TEST(leader_change_drops_connection)
     ck_assert_str_eq(story, "close end 1=-16 connect l:2 close end 2=-16 ");
     submit(3, DELETE_COMMAND);
     ck_assert_ptr_nonnull(strstr(story, "end 3=-15 "));
+}
+END_TEST
+
+/* Another node at the same address is another leader, but to a release that names none. */
+START_TEST(other_leader_at_same_address_is_dialled_anew)
+{
+    request_of("l1", DELETE_COMMAND);
+    story[0] = '\0';
+    lead_as("l:1", "l2");
+    ck_assert_str_eq(story, "close end 1=-16 ");
+    submit(2, DELETE_COMMAND);
+    ck_assert_str_eq(story, "close end 1=-16 connect l:1 ");
+}
+END_TEST
+START_TEST(other_leader_at_same_address_is_nothing_to_arc)
+{
+    request_of("l1", DELETE_COMMAND);
+    story[0] = '\0';
+    lead_as("l:1", "l2");
+    ck_assert_str_eq(story, "");
 }
 END_TEST
 
@@ -567,6 +608,80 @@ START_TEST(wrong_mac_is_refused_without_trace)
 }
 END_TEST
 
+struct binding_row {
+    const char *name;
+    const char *meant_for; /* "": no second MAC */
+    bool is_bound_sender;
+    enum rp_forward_verdict verdict;
+};
+static const struct binding_row BINDINGS[] = {
+    {"for us", "l1", true, RP_FORWARD_PROPOSE},
+    {"for another", "l2", true, RP_FORWARD_NOT_AUTHENTIC},
+    {"for nobody, from one that binds", "", true, RP_FORWARD_NOT_AUTHENTIC},
+    {"for nobody, from an older one", "", false, RP_FORWARD_PROPOSE},
+    {"for us, from one known as older", "l1", false, RP_FORWARD_PROPOSE},
+    {"for another, from one known as older", "l2", false, RP_FORWARD_NOT_AUTHENTIC},
+};
+
+/* A command told to another leader is not told to us, and takes no place among the nonces. */
+START_TEST(command_is_taken_by_its_addressee_alone)
+{
+    const struct binding_row *row = &BINDINGS[_i];
+    char expected[32];
+    facts.is_bound = row->is_bound_sender;
+    request_of(row->meant_for, DELETE_COMMAND);
+    server_receive(rp_buffer_view(&sent));
+    snprintf(expected, sizeof expected, "judged %d %s", row->verdict,
+             row->verdict == RP_FORWARD_PROPOSE ? "propose " : "send ");
+    ck_assert_msg(strncmp(server_story, expected, strlen(expected)) == 0, "row %d %s: %s", _i,
+                  row->name, server_story);
+    ck_assert_int_eq(facts.tracked_count, row->verdict == RP_FORWARD_PROPOSE ? 1 : 0);
+}
+END_TEST
+
+/* The second MAC stands for this command: another one's does not do. */
+START_TEST(second_mac_of_another_command_is_refused)
+{
+    struct rp_auth_tuple tuple = {.kind = RP_AUTH_FORWARD,
+                                  .nonce = rp_view_text("n"),
+                                  .node_id = rp_view_text("w1"),
+                                  .cluster = rp_view_text("c"),
+                                  .timestamp = UNIX_S,
+                                  .addressee = rp_view_text("l1"),
+                                  .command = rp_view_text(DELETE_COMMAND)};
+    char mac[RP_SHA256_HEX], bound_mac[RP_SHA256_HEX];
+    ck_assert_int_eq(rp_auth_sign(auth, &tuple, mac), 0);
+    tuple.kind = RP_AUTH_BOUND_FORWARD;
+    tuple.command = rp_view_text("{}");
+    ck_assert_int_eq(rp_auth_sign(auth, &tuple, bound_mac), 0);
+    struct rp_message message = {.type = RP_MSG_FORWARD_APPLY};
+    struct rp_forward_apply *apply = &message.as.forward_apply;
+    apply->command_json.view = rp_view_text(DELETE_COMMAND);
+    apply->command_json.is_present = true;
+    apply->node_id = tuple.node_id;
+    apply->nonce = tuple.nonce;
+    apply->timestamp = UNIX_S;
+    apply->hmac = rp_view_make(mac, sizeof mac);
+    apply->bound_hmac = rp_view_make(bound_mac, sizeof bound_mac);
+    ck_assert_int_eq(rp_message_encode(traits, &message, &sent), 0);
+    server_receive(rp_buffer_view(&sent));
+    ck_assert_str_eq(server_story, "judged 2 send ");
+}
+END_TEST
+
+/* The reference sends no such key, and looks at none. */
+START_TEST(arc_names_no_addressee)
+{
+    static const char KEY[] = "bound_hmac";
+    request_of("l2", DELETE_COMMAND);
+    for (size_t at = 0; at + sizeof KEY <= sent.length_bytes; at += 1) {
+        ck_assert(memcmp(sent.bytes + at, KEY, sizeof KEY - 1) != 0);
+    }
+    server_receive(rp_buffer_view(&sent));
+    ck_assert_ptr_nonnull(strstr(server_story, "propose "));
+}
+END_TEST
+
 struct result_row {
     int error, apply_error;
     const char *told;
@@ -657,6 +772,7 @@ int main(void)
     tcase_add_test(tc, lost_connection_fails_request_and_next_dials);
     tcase_add_test(tc, five_seconds_bound_the_whole_round_trip);
     tcase_add_test(tc, leader_change_drops_connection);
+    tcase_add_test(tc, other_leader_at_same_address_is_dialled_anew);
     tcase_add_test(tc, failed_dial_fails_request);
     tcase_add_loop_test(tc, misconduct_closes_the_connection, 0, 6);
     tcase_add_test(tc, cancel_ends_every_request);
@@ -665,6 +781,8 @@ int main(void)
     tcase_add_test(tc, round_trip_proposes_and_acks);
     tcase_add_loop_test(tc, checks_come_in_order, 0, ROWS(JUDGEMENTS));
     tcase_add_test(tc, wrong_mac_is_refused_without_trace);
+    tcase_add_loop_test(tc, command_is_taken_by_its_addressee_alone, 0, ROWS(BINDINGS));
+    tcase_add_test(tc, second_mac_of_another_command_is_refused);
     tcase_add_loop_test(tc, result_of_proposal_reaches_client, 0, ROWS(RESULTS));
     tcase_add_test(tc, slow_proposal_is_answered_as_failed);
     tcase_add_test(tc, idle_session_is_closed);
@@ -675,6 +793,8 @@ int main(void)
     tcase_add_checked_fixture(arc, setup_arc, teardown);
     tcase_add_test(arc, idle_close_is_not_noticed_by_arc);
     tcase_add_test(arc, stamp_is_made_when_submitted_by_arc);
+    tcase_add_test(arc, other_leader_at_same_address_is_nothing_to_arc);
+    tcase_add_test(arc, arc_names_no_addressee);
     tcase_add_test(arc, arc_leader_refuses_update);
     tcase_add_test(arc, arc_leader_takes_unknown_role);
     suite_add_tcase(suite, arc);

@@ -149,6 +149,10 @@ static const struct {
      {RP_MSG_FORWARD_APPLY, {.forward_apply = {.command_json = {TEXT("{\"type\":8}"), true}}}},
      "{\"command_json\":\"eyJ0eXBlIjo4fQ==\",\"node_id\":\"\",\"nonce\":\"\",\"timestamp\":0,"
      "\"hmac\":\"\"}"},
+    {"forward apply, bound",
+     {RP_MSG_FORWARD_APPLY, {.forward_apply = {.hmac = TEXT("ab"), .bound_hmac = TEXT("cd")}}},
+     "{\"command_json\":null,\"node_id\":\"\",\"nonce\":\"\",\"timestamp\":0,\"hmac\":\"ab\","
+     "\"bound_hmac\":\"cd\"}"},
     {"forward apply, absent bytes",
      {RP_MSG_FORWARD_APPLY, {.forward_apply = {.timestamp = 1}}},
      "{\"command_json\":null,\"node_id\":\"\",\"nonce\":\"\",\"timestamp\":1,\"hmac\":\"\"}"},

@@ -99,12 +99,14 @@ START_TEST(node_and_kind_are_part_of_the_key)
 END_TEST
 
 /* A request with two MACs must not be new again once the bound one is cut away. */
-START_TEST(stripped_bound_fetch_is_a_replay)
+START_TEST(stripped_bound_request_is_a_replay)
 {
     use(RP_RELEASE_CURRENT, RP_NONCE_COUNT_MAX);
     struct rp_view node = rp_view_text("n"), nonce = rp_view_text("x");
     ck_assert_int_eq(track(RP_AUTH_BOUND_FETCH, node, nonce), RP_NONCE_FRESH);
     ck_assert_int_eq(track(RP_AUTH_FETCH, node, nonce), RP_NONCE_REPLAY);
+    ck_assert_int_eq(track(RP_AUTH_BOUND_FORWARD, node, nonce), RP_NONCE_FRESH);
+    ck_assert_int_eq(track(RP_AUTH_FORWARD, node, nonce), RP_NONCE_REPLAY);
 }
 END_TEST
 
@@ -286,7 +288,7 @@ int main(void)
     tcase_add_loop_test(tc, second_sight_is_a_replay, RP_RELEASE_ARC, RP_RELEASE_COUNT);
     tcase_add_loop_test(tc, kinds_are_remembered_per_release, 0, RP_RELEASE_COUNT);
     tcase_add_test(tc, node_and_kind_are_part_of_the_key);
-    tcase_add_test(tc, stripped_bound_fetch_is_a_replay);
+    tcase_add_test(tc, stripped_bound_request_is_a_replay);
     tcase_add_test(tc, arc_forgets_300_s_after_first_sight);
     tcase_add_test(tc, arc_renews_what_was_not_swept);
     tcase_add_test(tc, arc_sweeps_once_per_60_s);
