@@ -66,10 +66,18 @@ static void on_dial(struct check_pod *pod, const struct rp_observation *seen)
     if (seen->value2 != 0) {
         check_reached(pod, SIM_PROP_STAGING_DISCIPLINE);
     }
-    if (seen->value2 != 0 && is_private &&
-        !sim_store_is_staged(sim_pod_store(pod->pod), seen->path)) {
+    if (seen->value2 == 0 || !is_private) {
+        return;
+    }
+    const struct sim_store *store = sim_pod_store(pod->pod);
+    if (!sim_store_is_staged(store, seen->path)) {
         check_violate(pod, SIM_PROP_STAGING_DISCIPLINE, "dial/nothing-staged",
                       "%.*s is resumed, and nothing of it is staged", CHECK_TEXT(seen->path));
+    } else if (!sim_store_is_staged_up_to(store, seen->path, seen->value2)) {
+        /* What comes next is written behind the last byte: a gap, or bytes twice. */
+        check_violate(pod, SIM_PROP_STAGING_DISCIPLINE, "dial/other-end",
+                      "%.*s is resumed at byte %llu, and what is staged ends elsewhere",
+                      CHECK_TEXT(seen->path), (unsigned long long)seen->value2);
     }
 }
 

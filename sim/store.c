@@ -424,6 +424,18 @@ bool sim_store_is_staged(const struct sim_store *store, struct rp_view path)
     return false;
 }
 
+bool sim_store_is_staged_up_to(const struct sim_store *store, struct rp_view path,
+                               uint64_t size_bytes)
+{
+    for (const struct store_stage *stage = store->stages; stage != NULL; stage = stage->next) {
+        if (stage->content.length_bytes == size_bytes &&
+            rp_view_equal(rp_view_make(stage->text, stage->path_bytes), path)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int sim_store_put(struct sim_store *store, struct rp_view path, sim_body_key key,
                   uint64_t length_bytes, int64_t mtime_unix_ns)
 {

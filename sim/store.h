@@ -144,6 +144,9 @@ size_t sim_store_staged_count(const struct sim_store *store);
 size_t sim_store_plain_count(const struct sim_store *store);
 /* Does one of them stand for this path? */
 bool sim_store_is_staged(const struct sim_store *store, struct rp_view path);
+/* And hold exactly so many bytes? */
+bool sim_store_is_staged_up_to(const struct sim_store *store, struct rp_view path,
+                               uint64_t size_bytes);
 
 /* Puts or replaces a final object, durable. Errors: RP_ERR_NOMEM, RP_ERR_NO_SPACE. */
 RP_MUST_USE int sim_store_put(struct sim_store *store, struct rp_view path, sim_body_key key,

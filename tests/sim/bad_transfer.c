@@ -194,9 +194,8 @@ static void second_writer_of_a_stage(struct sim_world *world)
                       file->version.path);
 }
 
-static void resumed_from_nothing(struct sim_world *world)
+static void resume_at_1000(struct sim_world *world, const struct fake_file *file)
 {
-    const struct fake_file *file = begin_attempt(world);
     struct rp_observation seen = {
         .kind = RP_SEE_DIAL,
         .path = file->version.path,
@@ -205,6 +204,19 @@ static void resumed_from_nothing(struct sim_world *world)
         .value2 = 1000,
     };
     fake_see(world, READER, &seen);
+}
+
+static void resumed_from_nothing(struct sim_world *world)
+{
+    resume_at_1000(world, begin_attempt(world));
+}
+
+/* The store holds fewer bytes than were agreed on: what comes next would leave a gap. */
+static void resumed_beyond_what_is_staged(struct sim_world *world)
+{
+    const struct fake_file *file = begin_attempt(world);
+    story_stage(world, READER, file->version.path, 900);
+    resume_at_1000(world, file);
 }
 
 static void started_without_a_secret(struct sim_world *world)
@@ -244,6 +256,7 @@ const struct bad_story bad_of_transfers[] = {
     {"asked while applying", SIM_PROP_APPLY_NONBLOCKING, asked_while_applying},
     {"second writer of a stage", SIM_PROP_STAGING_DISCIPLINE, second_writer_of_a_stage},
     {"resumed from nothing", SIM_PROP_STAGING_DISCIPLINE, resumed_from_nothing},
+    {"resumed beyond what is staged", SIM_PROP_STAGING_DISCIPLINE, resumed_beyond_what_is_staged},
     {"started without a secret", SIM_PROP_FAIL_CLOSED_START, started_without_a_secret},
     {"deaf after a refusal", SIM_PROP_STAYS_AVAILABLE, deaf_after_a_refusal},
 };

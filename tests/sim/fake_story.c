@@ -1,6 +1,9 @@
 #include "tests/sim/fake_story.h"
 
+#include "protocol/chunk.h"
+
 #include <stdlib.h>
+#include <string.h>
 
 void story_announce(struct sim_world *world, int pod, const struct fake_file *file)
 {
@@ -205,15 +208,41 @@ static void on_staged(struct rp_store_request *request, int error)
     ck_assert_int_eq(error, 0);
 }
 
-void story_stage_one(struct sim_world *world, int number)
+static void step_all(struct sim_world *world)
+{
+    while (sim_event_queue_step(world->queue)) {
+    }
+}
+
+static void write_zeros(const struct rp_store_port *port, struct sim_world *world,
+                        rp_store_handle writer, size_t size_bytes)
+{
+    struct rp_block *block = NULL;
+    uint8_t *bytes = NULL;
+    ck_assert_int_eq(rp_block_new(&world->memory.alloc, size_bytes, &block, &bytes), 0);
+    memset(bytes, 0, size_bytes);
+    struct rp_store_request request = {.done = on_staged};
+    port->stage_write(port->state, &request, writer, rp_chunk_of(block));
+    step_all(world);
+    ck_assert_uint_eq(request.taken_bytes, size_bytes);
+    rp_block_release(block);
+}
+
+void story_stage(struct sim_world *world, int number, struct rp_view path, size_t size_bytes)
 {
     struct sim_store *store = world->pods[number].store;
     const struct rp_store_port *port = sim_store_attach(store, NULL, NULL);
     struct rp_store_request request = {.done = on_staged};
-    port->stage_open(port->state, &request, rp_view_text("db/cpu/staged"), rp_view_text("00"),
-                     RP_STAGE_TRUNCATE);
-    while (sim_event_queue_step(world->queue)) {
+    port->stage_open(port->state, &request, path, rp_view_text("00"), RP_STAGE_TRUNCATE);
+    step_all(world);
+    if (size_bytes > 0) {
+        write_zeros(port, world, request.handle, size_bytes);
     }
     sim_store_detach(store);
     ck_assert_uint_eq(sim_store_staged_count(store), 1);
+}
+
+void story_stage_one(struct sim_world *world, int number)
+{
+    story_stage(world, number, rp_view_text("db/cpu/staged"), 0);
 }

@@ -50,5 +50,7 @@ void story_crash(struct sim_world *world, int number);
 void story_stop_all(struct sim_world *world);
 /* Leaves a staging object on the disk. */
 void story_stage_one(struct sim_world *world, int number);
+/* And of that file, with so many bytes written to it. */
+void story_stage(struct sim_world *world, int number, struct rp_view path, size_t size_bytes);
 
 #endif

@@ -331,6 +331,29 @@ static void resumed_and_refused(struct sim_world *world)
     close_down(world);
 }
 
+/* Where the store's last byte is, a fetch may go on. */
+static void resumed_where_it_was_staged(struct sim_world *world)
+{
+    const struct fake_file *file = story_flushed(world, "db/cpu/a");
+    story_announce(world, READER, file);
+    story_pull_begin(world, READER, file);
+    story_attempt(world, READER, file, 1);
+    fake_see_peer(world, READER, RP_SEE_DIAL, file, "writer-1", 1);
+    story_ack(world, READER, file, "", true);
+    story_fetch_end(world, READER, file, RP_FETCH_FAILED, 2000);
+    story_stage(world, READER, file->version.path, 2000);
+    fake_pass(world, RP_NS_PER_S);
+    story_attempt(world, READER, file, 2);
+    struct rp_observation seen = {
+        .kind = RP_SEE_DIAL,
+        .path = file->version.path,
+        .peer_id = rp_view_text("writer-1"),
+        .value = 2,
+        .value2 = 2000,
+    };
+    fake_see(world, READER, &seen);
+}
+
 /* Lost in a crash, found missing by the next life, pulled again. */
 static void lost_in_a_crash_and_pulled_again(struct sim_world *world)
 {
@@ -542,6 +565,7 @@ static const struct {
     {"waits to the limit", waits_to_the_limit},
     {"frozen through its stop", frozen_through_its_stop},
     {"resumed and refused", resumed_and_refused},
+    {"resumed where it was staged", resumed_where_it_was_staged},
     {"lost in a crash and pulled again", lost_in_a_crash_and_pulled_again},
     {"backlog of one worker", backlog_of_one_worker},
     {"refused command", refused_command},
