@@ -140,7 +140,7 @@ static void look_around(struct rp_bridge *bridge)
 
 /* ---- Between io and library ------------------------------------------------------------------ */
 
-static struct rp_bridge *bridge_of(struct raft_io *io)
+struct rp_bridge *rp_bridge_of(struct raft_io *io)
 {
     struct raft *raft = io->data;
     return raft->data;
@@ -177,7 +177,7 @@ static void take_handover(struct rp_bridge *bridge, struct raft_io *io)
 
 static void on_tick(struct raft_io *io)
 {
-    struct rp_bridge *bridge = bridge_of(io);
+    struct rp_bridge *bridge = rp_bridge_of(io);
     if (bridge->is_close_called) {
         return;
     }
@@ -190,7 +190,7 @@ static void on_tick(struct raft_io *io)
 
 static void on_receive(struct raft_io *io, struct raft_message *message)
 {
-    struct rp_bridge *bridge = bridge_of(io);
+    struct rp_bridge *bridge = rp_bridge_of(io);
     if (message->server_id != 0) {
         rp_members_heard(bridge->members, message->server_id);
     }
@@ -199,7 +199,7 @@ static void on_receive(struct raft_io *io, struct raft_message *message)
         bridge->handover_from = message->server_id;
         bridge->handover = message->timeout_now;
     } else {
-        bridge->library_recv(io, message);
+        rp_bridge_take(bridge, message);
     }
     look_around(bridge);
 }
@@ -207,7 +207,7 @@ static void on_receive(struct raft_io *io, struct raft_message *message)
 static int start_between(struct raft_io *io, unsigned msecs, raft_io_tick_cb tick,
                          raft_io_recv_cb recv)
 {
-    struct rp_bridge *bridge = bridge_of(io);
+    struct rp_bridge *bridge = rp_bridge_of(io);
     bridge->library_tick = tick;
     bridge->library_recv = recv;
     return bridge->io_start(io, msecs, on_tick, on_receive);
@@ -576,6 +576,8 @@ static int create_library(struct rp_bridge *bridge)
     bridge->raft.data = bridge;
     bridge->io_start = params->io->start;
     params->io->start = start_between;
+    bridge->io_send = params->io->send;
+    params->io->send = rp_bridge_send;
     raft_set_election_timeout(&bridge->raft, params->election_timeout_ms);
     raft_set_heartbeat_timeout(&bridge->raft, params->heartbeat_interval_ms);
     raft_set_pre_vote(&bridge->raft, true);
@@ -637,5 +639,6 @@ void rp_bridge_free(struct rp_bridge *bridge)
     }
     RP_ASSERT(bridge->is_closed);
     bridge->params.io->start = bridge->io_start;
+    bridge->params.io->send = bridge->io_send;
     discard(bridge);
 }

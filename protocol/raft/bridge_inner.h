@@ -29,6 +29,14 @@ struct rp_bridge {
     int (*io_start)(struct raft_io *io, unsigned msecs, raft_io_tick_cb tick, raft_io_recv_cb recv);
     raft_io_tick_cb library_tick;
     raft_io_recv_cb library_recv;
+    int (*io_send)(struct raft_io *io, struct raft_io_send *request,
+                   const struct raft_message *message, raft_io_send_cb done);
+
+    /* bridge_answer.c: up to here our log is the leader's of that term. */
+    uint64_t proven_term, proven_index;
+    uint64_t asked_term,
+        asked_index; /* of the AppendEntries in hand: the last entry it speaks of */
+    bool is_taking_entries, is_taking_snapshot, is_answered;
 
     struct rp_timer drain;
     struct rp_consensus_request *finished_first, *finished_last;
@@ -71,6 +79,16 @@ bool rp_bridge_is_leader(const struct rp_bridge *bridge);
 /* A request of the node begins, and its completion is queued. */
 void rp_bridge_begin(struct rp_consensus_request *request);
 void rp_bridge_finish(struct rp_bridge *bridge, struct rp_consensus_request *request, int error);
+
+struct rp_bridge *rp_bridge_of(struct raft_io *io);
+
+/* ---- bridge_answer.c ------------------------------------------------------------------------- */
+
+/* In place of the io's send. */
+int rp_bridge_send(struct raft_io *io, struct raft_io_send *request,
+                   const struct raft_message *message, raft_io_send_cb done);
+/* Hands a message to the library. */
+void rp_bridge_take(struct rp_bridge *bridge, struct raft_message *message);
 
 /* ---- bridge_fsm.c ---------------------------------------------------------------------------- */
 

@@ -510,6 +510,7 @@ void rp_members_run(struct rp_members *members)
     if (members->is_stopped) {
         return;
     }
+    members_go_on_handing(members);
     members_pursue_transfer(members);
     if (!members_lead(members)) {
         end_wishes(members, RP_ERR_NOT_LEADER);

@@ -40,7 +40,10 @@ struct rp_members {
     uint64_t change_id; /* whom the change concerns */
     bool is_change_promotion;
     struct raft_transfer transfer;
-    bool is_transfer_flying; /* the library has the struct */
+    bool is_transfer_flying; /* the library has the struct, or the barrier before it */
+    struct raft_barrier barrier;
+    bool is_levelling; /* the library has the barrier */
+    uint64_t heir_due; /* 0: nobody waits for it */
     struct rp_consensus_request *transfer_request;
     rp_time_ns transfer_deadline_ns;
 
@@ -59,7 +62,8 @@ void members_finish(struct rp_members *members, struct rp_consensus_request *req
 /* Heard of lately, and not on its way out; ourselves always. */
 bool members_is_reachable(const struct rp_members *members, uint64_t raft_id);
 
-/* members_transfer.c: what a transfer that was asked for needs next; its end, when there is one. */
+/* members_transfer.c: what waited for a barrier goes on; and what a transfer that was asked for needs next; its end, when there is one. */
+void members_go_on_handing(struct rp_members *members);
 void members_pursue_transfer(struct rp_members *members);
 void members_transfer_end(struct rp_members *members, int error);
 

@@ -29,7 +29,7 @@ static uint64_t heir_of(const struct rp_members *members)
 }
 
 /* False: the library does not take it. */
-static bool begin_transfer(struct rp_members *members, uint64_t heir)
+static bool ask_heir(struct rp_members *members, uint64_t heir)
 {
     members->transfer.data = members;
     members->is_transfer_flying = true; /* it may end within the call */
@@ -38,6 +38,55 @@ static bool begin_transfer(struct rp_members *members, uint64_t heir)
         return false;
     }
     return true;
+}
+
+/* Committed: the heir has it too, or will in a moment; else whoever asked asks again. */
+static void on_level(struct raft_barrier *barrier, int status)
+{
+    struct rp_members *members = barrier->data;
+    members->is_levelling = false;
+    if (status != 0) {
+        members->heir_due = 0;
+        members->is_transfer_flying = false;
+    }
+    members_run_soon(members);
+}
+
+static bool level_first(struct rp_members *members, uint64_t heir)
+{
+    members->barrier.data = members;
+    members->heir_due = heir;
+    members->is_levelling = true;
+    members->is_transfer_flying = true;
+    if (raft_barrier(members->raft, &members->barrier, on_level) != 0) {
+        members->heir_due = 0;
+        members->is_levelling = false;
+        members->is_transfer_flying = false;
+        return false;
+    }
+    return true;
+}
+
+/* libraft 0.15 has a member whose log is longer than the leader's ignore the request to take over, and a
+ * leader that has appended nothing yet overwrites nothing; so it appends something first (docs/decisions,
+ * 0054). */
+static bool begin_transfer(struct rp_members *members, uint64_t heir)
+{
+    bool has_appended = raft_last_index(members->raft) > members->leader_from_index;
+    return has_appended ? ask_heir(members, heir) : level_first(members, heir);
+}
+
+void members_go_on_handing(struct rp_members *members)
+{
+    uint64_t heir = members->heir_due;
+    if (heir == 0 || members->is_levelling) {
+        return;
+    }
+    members->heir_due = 0;
+    members->is_transfer_flying = false;
+    if (members_lead(members)) {
+        (void)ask_heir(members, heir); /* refused: whoever asked finds nothing on its way */
+    }
 }
 
 void members_transfer_end(struct rp_members *members, int error)
