@@ -276,6 +276,7 @@ struct sim_checks {
     struct check_log log;
     struct rp_table votes;        /* raft id -> owned check_vote */
     uint64_t applied_first;       /* the highest index that was applied anywhere */
+    uint64_t lead_term;           /* the highest in which somebody led */
     bool has_lost_logs;           /* a volume or log was taken away */
     bool has_hostile;             /* some member is hostile, or was */
     struct sim_world *world;      /* borrowed */

@@ -46,15 +46,18 @@ void sim_checks_voted(struct sim_checks *checks, struct sim_pod *pod, uint64_t r
 
 /* ---- Logs ------------------------------------------------------------------------------------- */
 
-/* invariants.md, consensus-safe: what is committed is in the log of every later leader. Whatever a
- * node has applied is committed. */
+/* invariants.md, consensus-safe: what is committed is in the log of every leader of a later term. Whatever
+ * a node has applied is committed. Votes that were long on their way may make a leader of a former
+ * term beside the present one: it owes nothing, and can commit nothing. */
 static void on_leader(struct check_pod *pod, const struct rp_observation *seen)
 {
     struct sim_pod_log log;
-    uint64_t committed = sim_truth_last_index(sim_world_truth(pod->checks->world));
-    if (seen->value2 == 0 || !sim_pod_log(pod->pod, &log)) {
+    struct sim_checks *checks = pod->checks;
+    uint64_t committed = sim_truth_last_index(sim_world_truth(checks->world));
+    if (seen->value2 == 0 || seen->value2 < checks->lead_term || !sim_pod_log(pod->pod, &log)) {
         return;
     }
+    checks->lead_term = seen->value2;
     check_reached(pod, SIM_PROP_CONSENSUS_SAFE);
     if (log.last_index < committed) {
         check_violate(pod, SIM_PROP_CONSENSUS_SAFE, "leader/log",

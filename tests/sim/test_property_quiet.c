@@ -541,6 +541,19 @@ static void logs_and_waits_to_the_limit(struct sim_world *world)
     sim_checks_conn_closed(world->checks, pod, 6, true);
 }
 
+/* Votes that were long on their way make a leader of term 4 when one of term 5 has gone ahead. */
+static void leader_of_a_former_term(struct sim_world *world)
+{
+    for (int row = 0; row < FAKE_POD_COUNT; row += 1) {
+        uint64_t index = row == READER ? 0 : 9;
+        world->pods[row].has_log = true;
+        world->pods[row].log = (struct sim_pod_log){(uint64_t)row + 1, index, index};
+    }
+    fake_see_value(world, WRITER, RP_SEE_LEADER, 1, 5);
+    (void)story_flushed(world, "db/cpu/a");
+    fake_see_value(world, READER, RP_SEE_LEADER, 2, 4);
+}
+
 static const struct {
     const char *name;
     void (*run)(struct sim_world *world);
@@ -576,6 +589,7 @@ static const struct {
     {"memory for what came", memory_for_what_came},
     {"busy seconds", busy_seconds},
     {"logs and waits to the limit", logs_and_waits_to_the_limit},
+    {"leader of a former term", leader_of_a_former_term},
 };
 
 /* What an honest node does is reported by no checker. */
