@@ -1,7 +1,8 @@
-/* What may be taken away: how much at a time, and what would come back by itself. Truth is asked, not
- * the nodes. */
+/* What may be taken away: how much at a time (this nemesis' own bound), and what would come back by
+ * itself (sim/recover.h). Truth is asked, not the nodes. */
 #include "sim/compact.h"
 #include "sim/nemesis_internal.h"
+#include "sim/recover.h"
 
 /* ---- How much at a time ----------------------------------------------------------------------- */
 
@@ -72,41 +73,6 @@ bool nemesis_may_take_down(const struct sim_nemesis *nemesis, const struct sim_p
 
 /* ---- What would come back --------------------------------------------------------------------- */
 
-/* Another copy that whoever lacks it can have. */
-static bool is_held_elsewhere(const struct sim_world *world, const struct sim_pod *pod,
-                              const struct sim_truth_file *file)
-{
-    for (size_t index = 0; index < world->pod_count; index += 1) {
-        const struct sim_pod *other = world->pods[index];
-        if (other != pod && other->state == SIM_POD_UP && !sim_pod_is_hostile(other) &&
-            sim_truth_holds(world->truth, other, file)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Of the files that the pod holds, those too which only a durable object protects from a power loss
- * when `is_disk_lost`. */
-static bool is_all_held_elsewhere(const struct sim_world *world, const struct sim_pod *pod,
-                                  bool is_disk_lost)
-{
-    const struct sim_truth_file *files[64];
-    size_t from = 0, got = 0;
-    do {
-        got = sim_truth_page(world->truth, from, files, 64);
-        for (size_t row = 0; row < got; row += 1) {
-            bool is_at_risk = is_disk_lost || !sim_store_is_durable(pod->store, files[row]->path);
-            if (is_at_risk && sim_truth_holds(world->truth, pod, files[row]) &&
-                !is_held_elsewhere(world, pod, files[row])) {
-                return false;
-            }
-        }
-        from += got;
-    } while (got == 64);
-    return true;
-}
-
 /* What it made itself and has not got registered may be registered after it is gone. */
 static bool has_unregistered(const struct sim_pod *pod)
 {
@@ -118,35 +84,25 @@ static bool has_unregistered(const struct sim_pod *pod)
     return inspection.registrar.queue_depth + inspection.registrar.under_way_count > 0;
 }
 
-/* Its log goes too. The others must be a majority of the voters, all with theirs, and the last one
- * that lost its log must have it back: so only while nobody is down. */
-static bool may_lose_log(const struct sim_nemesis *nemesis)
-{
-    struct sim_world *world = nemesis->world;
-    uint32_t voters = 0;
-    for (size_t index = 0; index < world->pod_count; index += 1) {
-        voters += !world->pods[index]->is_gone && !is_unborn(world->pods[index]);
-    }
-    voters = voters < world->spec.cluster.voter_max ? voters : world->spec.cluster.voter_max;
-    return voters >= 3 && nemesis_down_count(world) == 0 && sim_world_leader(world) != NULL;
-}
-
+/* The last one that lost its log must have it back: so only while nobody is down. */
 bool nemesis_may_lose_volume(const struct sim_nemesis *nemesis, struct sim_pod *pod)
 {
-    return nemesis->spec.may_destroy || (may_lose_log(nemesis) && !has_unregistered(pod) &&
-                                         is_all_held_elsewhere(nemesis->world, pod, true));
+    struct sim_world *world = nemesis->world;
+    return nemesis->spec.may_destroy ||
+           (nemesis_down_count(world) == 0 && sim_world_leader(world) != NULL &&
+            !has_unregistered(pod) &&
+            sim_recover_can_spare(world, &pod, 1, SIM_RECOVER_LOSS_VOLUME));
 }
 
 bool nemesis_may_lose_power(const struct sim_nemesis *nemesis, struct sim_pod *pod)
 {
-    if (nemesis->spec.may_destroy || sim_store_is_all_durable(pod->store)) {
-        return true;
-    }
-    return !has_unregistered(pod) && is_all_held_elsewhere(nemesis->world, pod, false);
+    return nemesis->spec.may_destroy || sim_store_is_all_durable(pod->store) ||
+           (!has_unregistered(pod) &&
+            sim_recover_can_spare(nemesis->world, &pod, 1, SIM_RECOVER_LOSS_UNSYNCED));
 }
 
 bool nemesis_may_lose_copy(const struct sim_nemesis *nemesis, const struct sim_pod *pod,
                            const struct sim_truth_file *file)
 {
-    return nemesis->spec.may_destroy || is_held_elsewhere(nemesis->world, pod, file);
+    return nemesis->spec.may_destroy || sim_recover_can_spare_copy(nemesis->world, pod, file);
 }

@@ -78,8 +78,13 @@ static const struct sim_pod *pod_of_log(const struct sim_world *world, uint64_t 
 struct absence {
     const struct sim_pod *const *pods;
     size_t pod_count;
-    bool is_volume_lost;
+    enum sim_recover_loss loss;
 };
+
+static bool is_volume_lost(const struct absence *absence)
+{
+    return absence->loss == SIM_RECOVER_LOSS_VOLUME;
+}
 
 static struct sim_recover_log judge_raft(const struct sim_world *world,
                                          const struct absence *absence)
@@ -90,7 +95,7 @@ static struct sim_recover_log judge_raft(const struct sim_world *world,
     for (size_t row = 0; row < voters.count; row += 1) {
         const struct sim_pod *pod = pod_of_log(world, voters.ids[row]);
         bool is_absent = pod != NULL && is_among(pod, absence->pods, absence->pod_count);
-        if (pod == NULL || (is_absent && absence->is_volume_lost)) {
+        if (pod == NULL || (is_absent && is_volume_lost(absence))) {
             log.lost_count += 1;
         } else if (is_up(pod) && !is_absent) {
             log.up_count += 1;
@@ -109,7 +114,7 @@ static struct sim_recover_log judge_ideal(const struct sim_world *world,
     for (size_t index = 0; index < world->pod_count; index += 1) {
         const struct sim_pod *pod = world->pods[index];
         bool is_absent = is_among(pod, absence->pods, absence->pod_count);
-        bool is_lost = pod->is_gone || (is_absent && absence->is_volume_lost);
+        bool is_lost = pod->is_gone || (is_absent && is_volume_lost(absence));
         if (!is_lost && sim_ideal_log_is_member(world->ideal_log, pod->ideal_raft_id)) {
             bool runs = is_up(pod) && !is_absent && !is_outside(pod);
             has_up = has_up || runs;
@@ -138,7 +143,7 @@ static enum sim_recover_leader judge_leader(struct sim_recover_log log)
                                                                  : SIM_RECOVER_LEADER_LOST;
 }
 
-static const struct absence NOBODY = {NULL, 0, false};
+static const struct absence NOBODY = {NULL, 0, SIM_RECOVER_LOSS_PROCESS};
 
 struct sim_recover_log sim_recover_log(struct sim_world *world)
 {
@@ -153,7 +158,7 @@ enum sim_recover_leader sim_recover_leader(struct sim_world *world)
 bool sim_recover_is_voter(struct sim_world *world, const struct sim_pod *pod)
 {
     if (world->spec.cluster.consensus == SIM_CONSENSUS_IDEAL) {
-        struct absence absence = {&pod, 1, false};
+        struct absence absence = {&pod, 1, SIM_RECOVER_LOSS_PROCESS};
         return judge_log(world, &absence).up_count < sim_recover_log(world).up_count;
     }
     struct voters voters;
@@ -168,71 +173,118 @@ bool sim_recover_is_voter(struct sim_world *world, const struct sim_pod *pod)
 
 /* ---- Files ----------------------------------------------------------------------------------- */
 
-struct holder_query {
-    const struct sim_truth_file *file;
-    const struct sim_pod *asker; /* NULL: nobody in particular */
-    struct absence absence;
-};
-
 static bool is_reachable(const struct sim_pod *asker, const struct sim_pod *pod)
 {
     return asker == NULL || (asker != pod && !is_outside(pod) && sim_world_can_talk(asker, pod));
 }
 
-static enum sim_recover_file judge_file(const struct sim_world *world,
-                                        const struct holder_query *query)
+/* `asker` NULL: nobody in particular. */
+static enum sim_recover_file judge_file(const struct sim_world *world, const struct sim_pod *asker,
+                                        const struct sim_truth_file *file)
 {
-    const struct absence *absence = &query->absence;
     bool is_on_disk = false;
     for (size_t index = 0; index < world->pod_count; index += 1) {
         const struct sim_pod *pod = world->pods[index];
-        if (pod->is_gone || !sim_truth_holds(world->truth, pod, query->file)) {
+        if (pod->is_gone || !sim_truth_holds(world->truth, pod, file)) {
             continue;
         }
-        bool is_absent = is_among(pod, absence->pods, absence->pod_count);
-        bool is_honest = is_up(pod) && !is_absent && !pod->is_hostile;
-        if (is_honest && is_reachable(query->asker, pod)) {
+        if (is_up(pod) && !pod->is_hostile && is_reachable(asker, pod)) {
             return SIM_RECOVER_FILE_HELD;
         }
-        is_on_disk = is_on_disk || (pod != query->asker && !(is_absent && absence->is_volume_lost));
+        is_on_disk = is_on_disk || pod != asker;
     }
     return is_on_disk ? SIM_RECOVER_FILE_DOWN : SIM_RECOVER_FILE_LOST;
 }
 
 enum sim_recover_file sim_recover_file(struct sim_world *world, const struct sim_truth_file *file)
 {
-    return judge_file(world, &(struct holder_query){file, NULL, NOBODY});
+    return judge_file(world, NULL, file);
 }
 
 enum sim_recover_file sim_recover_file_for(struct sim_world *world, const struct sim_pod *pod,
                                            const struct sim_truth_file *file)
 {
-    return judge_file(world, &(struct holder_query){file, pod, NOBODY});
+    return judge_file(world, pod, file);
 }
 
 /* ---- What if --------------------------------------------------------------------------------- */
 
 #define PAGE_FILES 1024
 
-bool sim_recover_can_spare(struct sim_world *world, struct sim_pod *const *pods, size_t pod_count,
-                           bool is_volume_lost)
+/* It runs and is to go on so, or will run by itself. */
+static bool is_staying(const struct sim_pod *pod)
 {
-    struct absence absence = {(const struct sim_pod *const *)pods, pod_count, is_volume_lost};
-    if (judge_leader(judge_log(world, &absence)) != SIM_RECOVER_LEADER_POSSIBLE) {
+    return is_up(pod) && pod->state != SIM_POD_STOPPING;
+}
+
+/* Would it take a copy of the file along? */
+static bool is_taken(const struct sim_world *world, const struct sim_pod *pod,
+                     const struct sim_truth_file *file, enum sim_recover_loss loss)
+{
+    if (pod->is_gone || !sim_truth_holds(world->truth, pod, file)) {
         return false;
     }
+    switch (loss) {
+    case SIM_RECOVER_LOSS_PROCESS: return is_up(pod);
+    case SIM_RECOVER_LOSS_UNSYNCED: return !sim_store_is_durable(pod->store, file->path);
+    case SIM_RECOVER_LOSS_VOLUME: break;
+    }
+    return true;
+}
+
+static bool is_any_taken(const struct sim_world *world, const struct absence *absence,
+                         const struct sim_truth_file *file)
+{
+    size_t row = 0;
+    while (row < absence->pod_count && !is_taken(world, absence->pods[row], file, absence->loss)) {
+        row += 1;
+    }
+    return row < absence->pod_count;
+}
+
+static bool is_kept(const struct sim_world *world, const struct absence *absence,
+                    const struct sim_pod *asker, const struct sim_truth_file *file)
+{
+    for (size_t index = 0; index < world->pod_count; index += 1) {
+        const struct sim_pod *pod = world->pods[index];
+        if (is_staying(pod) && !pod->is_hostile && is_reachable(asker, pod) &&
+            sim_truth_holds(world->truth, pod, file) &&
+            !(is_among(pod, absence->pods, absence->pod_count) &&
+              is_taken(world, pod, file, absence->loss))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool are_files_kept(struct sim_world *world, const struct absence *absence)
+{
     const struct sim_truth_file *page[PAGE_FILES];
     size_t from = 0;
     for (size_t count = PAGE_FILES; count == PAGE_FILES; from += count) {
         count = sim_truth_page(world->truth, from, page, PAGE_FILES);
         for (size_t row = 0; row < count; row += 1) {
-            struct holder_query now = {page[row], NULL, NOBODY};
-            struct holder_query then = {page[row], NULL, absence};
-            if (judge_file(world, &now) == SIM_RECOVER_FILE_HELD &&
-                judge_file(world, &then) != SIM_RECOVER_FILE_HELD) {
+            if (is_any_taken(world, absence, page[row]) &&
+                !is_kept(world, absence, NULL, page[row])) {
                 return false;
             }
         }
     }
     return true;
+}
+
+bool sim_recover_can_spare(struct sim_world *world, struct sim_pod *const *pods, size_t pod_count,
+                           enum sim_recover_loss loss)
+{
+    struct absence absence = {(const struct sim_pod *const *)pods, pod_count, loss};
+    bool is_leader_possible =
+        loss == SIM_RECOVER_LOSS_UNSYNCED ||
+        judge_leader(judge_log(world, &absence)) == SIM_RECOVER_LEADER_POSSIBLE;
+    return is_leader_possible && are_files_kept(world, &absence);
+}
+
+bool sim_recover_can_spare_copy(struct sim_world *world, const struct sim_pod *pod,
+                                const struct sim_truth_file *file)
+{
+    return is_kept(world, &NOBODY, pod, file);
 }

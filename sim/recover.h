@@ -46,12 +46,21 @@ enum sim_recover_file sim_recover_file_for(struct sim_world *world, const struct
 
 /* ---- What if --------------------------------------------------------------------------------- */
 
-/* Would the world still be recoverable if these pods went down now and stayed so, and (with
- * `is_volume_lost`) their disks were gone too? That is: a leader would be possible, and every
- * registered file that is held now would still be held by a pod that is up. Costs a look at each
- * registered file. */
+enum sim_recover_loss {
+    SIM_RECOVER_LOSS_PROCESS,  /* they go down and stay so, their disks whole */
+    SIM_RECOVER_LOSS_UNSYNCED, /* they come back, without what a power loss takes from their disks */
+    SIM_RECOVER_LOSS_VOLUME    /* they go down and stay so, and their disks are gone */
+};
+
+/* Would the world still be recoverable if this happened to these pods now? That is: a leader would be
+ * possible, and of every registered file that they would take along an honest pod would still show a
+ * copy. One that is on its way down counts as no such pod: its disk may go with it. Costs a look at
+ * each registered file. */
 bool sim_recover_can_spare(struct sim_world *world, struct sim_pod *const *pods, size_t pod_count,
-                           bool is_volume_lost);
+                           enum sim_recover_loss loss);
+/* Likewise, of one copy: would another such pod still show the file, one that this pod can ask? */
+bool sim_recover_can_spare_copy(struct sim_world *world, const struct sim_pod *pod,
+                                const struct sim_truth_file *file);
 
 /* ---- What a run says of it ------------------------------------------------------------------- */
 

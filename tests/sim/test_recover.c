@@ -148,9 +148,10 @@ static void ask(struct sim_world *world)
     ck_assert_uint_eq(log.up_count, 3);
     ck_assert_int_eq(sim_recover_leader(world), SIM_RECOVER_LEADER_POSSIBLE);
     ck_assert(sim_recover_is_voter(world, writer));
-    ck_assert(sim_recover_can_spare(world, readers, 1, true));
-    ck_assert(!sim_recover_can_spare(world, readers, 2, false));
-    ck_assert(sim_recover_can_spare(world, &writer, 1, false));
+    ck_assert(sim_recover_can_spare(world, readers, 1, SIM_RECOVER_LOSS_VOLUME));
+    ck_assert(!sim_recover_can_spare(world, readers, 2, SIM_RECOVER_LOSS_PROCESS));
+    ck_assert(sim_recover_can_spare(world, readers, 2, SIM_RECOVER_LOSS_UNSYNCED));
+    ck_assert(sim_recover_can_spare(world, &writer, 1, SIM_RECOVER_LOSS_PROCESS));
 }
 
 /* One of three voters can be spared, whoever it is; two cannot. */
