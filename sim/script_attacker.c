@@ -1,5 +1,6 @@
 /* c:attacker: somebody without the shared secret, at a place of its own in the network, who may dial,
  * speak any bytes, and repeat what it saw pass (docs/scenario-api.md, attackers). */
+#include "sim/alloc.h"
 #include "sim/script_attacker.h"
 
 #include <stdlib.h>
@@ -240,8 +241,8 @@ static struct exchange *new_exchange(lua_State *lua, struct script_task *task)
     memset(exchange, 0, sizeof *exchange);
     exchange->script = script_of(lua);
     exchange->task = task;
-    rp_frame_reader_init(&exchange->reader, &script_plain_alloc);
-    rp_buffer_init(&exchange->payload, &script_plain_alloc, RP_FRAME_LENGTH_MAX);
+    rp_frame_reader_init(&exchange->reader, sim_libc_alloc());
+    rp_buffer_init(&exchange->payload, sim_libc_alloc(), RP_FRAME_LENGTH_MAX);
     if (luaL_newmetatable(lua, EXCHANGE_TYPE)) {
         lua_pushcfunction(lua, collect_exchange);
         lua_setfield(lua, -2, "__gc");
@@ -261,7 +262,7 @@ static int begin_exchange(lua_State *lua, struct script_attacker *attacker, stru
     struct script_task *task = script_running_task(lua, "a:send");
     struct exchange *exchange = new_exchange(lua, task);
     uint8_t *copy = NULL;
-    if (rp_block_new(&script_plain_alloc, bytes.length_bytes, &exchange->request, &copy) != 0 ||
+    if (rp_block_new(sim_libc_alloc(), bytes.length_bytes, &exchange->request, &copy) != 0 ||
         script_attacker_attach(attacker, &exchange->endpoint) != 0) {
         return luaL_error(lua, "a:send: out of memory");
     }
@@ -393,7 +394,7 @@ static int attacker_stop(lua_State *lua)
 {
     script_check_change(lua, "a:stop");
     struct script_attacker *attacker = script_take_attacker(lua);
-    script_tap_stop(attacker);
+    script_rules_stop(attacker);
     script_flood_stop(attacker);
     return 0;
 }
@@ -403,7 +404,7 @@ void script_attackers_end(struct script *script)
 {
     struct script_attacker *attacker = script->attackers;
     for (; attacker != NULL; attacker = attacker->next) {
-        script_tap_stop(attacker);
+        script_rules_stop(attacker);
         script_tap_end(attacker);
         script_flood_stop(attacker);
     }

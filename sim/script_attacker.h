@@ -1,8 +1,9 @@
 /* What the files of the attacker share; private to them.
  *
  *   script_attacker.c  the object; send, replay, and the exchange behind them
- *   script_tap.c       on the path: capture, tamper, drop
- *   script_tap_raft.c  the same for consensus messages
+ *   script_rule.c      on the path: capture, tamper, drop, whatever kind of message it is about
+ *   script_tap.c       what passes: frames, found in streams
+ *   script_tap_raft.c  what passes: consensus messages
  *   script_flood.c     floods */
 #ifndef REPLISIM_SIM_SCRIPT_ATTACKER_H
 #define REPLISIM_SIM_SCRIPT_ATTACKER_H
@@ -63,20 +64,38 @@ int script_attacker_attach(struct script_attacker *attacker, struct sim_endpoint
 /* The site of the node named by `key` of the options; SIM_SITE_NONE when it is not there. */
 sim_site script_take_site(lua_State *lua, int options, const char *key);
 
-/* ---- script_tap.c ------------------------------------------------------------------------------ */
+/* ---- script_rule.c ----------------------------------------------------------------------------- */
+
+/* A whole message on its way between the two sites. */
+struct script_passing {
+    struct script_attacker *attacker;
+    const struct sim_net_passage *passage;
+    uint16_t type; /* script_any_type */
+    /* Each pushes one value: its bytes, its fields, and the bytes with the changes of the table. */
+    void (*push_bytes)(lua_State *lua, const struct script_passing *passing);
+    void (*push_fields)(lua_State *lua, const struct script_passing *passing);
+    void (*push_changed)(lua_State *lua, const struct script_passing *passing, int changes);
+    /* A capture takes it; NULL: nobody has to know. */
+    void (*kept)(const struct script_passing *passing);
+};
 
 int script_attacker_capture(lua_State *lua);
 int script_attacker_tamper(lua_State *lua);
 int script_attacker_drop(lua_State *lua);
-/* Does it concern this passage, whatever its type? */
-bool script_is_between(sim_site from, sim_site to, const struct sim_net_passage *passage);
-bool script_rule_is_live(const struct script_attacker *attacker, const struct script_rule *rule);
-void script_note_rule(struct script_attacker *attacker, const struct script_rule *rule,
-                      const struct sim_net_passage *passage, uint16_t type);
+/* Gives it to those who wait for such a one. */
+void script_give_captures(const struct script_passing *passing);
+/* Does the rule look at this passage? `type` negative: not known yet. */
+bool script_rule_concerns(const struct script_rule *rule, const struct script_attacker *attacker,
+                          const struct sim_net_passage *passage, int type);
+/* True: the rule acts, and what goes out instead is on top of the main state's stack, "" for nothing. */
+bool script_rule_acts(const struct script_rule *rule, const struct script_passing *passing);
+void script_rules_stop(struct script_attacker *attacker); /* no rule any more */
+
+/* ---- script_tap.c ------------------------------------------------------------------------------ */
+
 /* From its birth on it sees what passes between its two sites. */
 void script_tap_begin(struct script_attacker *attacker);
-void script_tap_stop(struct script_attacker *attacker); /* no rule any more */
-void script_tap_end(struct script_attacker *attacker);  /* it sees nothing any more */
+void script_tap_end(struct script_attacker *attacker); /* it sees nothing any more */
 
 /* ---- script_tap_raft.c ------------------------------------------------------------------------- */
 

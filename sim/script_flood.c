@@ -5,6 +5,7 @@
 #include "protocol/error.h"
 #include "protocol/message.h"
 #include "protocol/panic.h"
+#include "sim/alloc.h"
 #include "sim/script_attacker.h"
 #include "sim/script_message.h"
 
@@ -50,7 +51,7 @@ static void send_bytes(struct script_flood *flood, rp_conn conn, const uint8_t *
     const struct rp_net_port *port = sim_endpoint_port(flood->endpoint);
     struct rp_block *block = NULL;
     uint8_t *copy = NULL;
-    RP_ASSERT(rp_block_new(&script_plain_alloc, length_bytes, &block, &copy) == 0);
+    RP_ASSERT(rp_block_new(sim_libc_alloc(), length_bytes, &block, &copy) == 0);
     memcpy(copy, bytes, length_bytes);
     (void)port->send(port->state, conn, rp_chunk_of(block));
     rp_block_release(block);

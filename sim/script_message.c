@@ -1,34 +1,14 @@
 #include "sim/script_message.h"
 
-#include <stdlib.h>
-
 #include "protocol/error.h"
 #include "protocol/limits.h"
 #include "protocol/message.h"
 #include "protocol/message_table.h"
+#include "sim/alloc.h"
 
 #define FRAME_BYTES_MAX (RP_FRAME_LENGTH_MAX + 4)
+#define BUFFER_TYPE     "script.buffer"
 #define LIST_LENGTH_MAX RP_JOIN_NODES_MAX
-
-static void *plain_allocate(void *state, size_t size_bytes)
-{
-    (void)state;
-    return malloc(size_bytes == 0 ? 1 : size_bytes);
-}
-
-static void *plain_resize(void *state, void *pointer, size_t size_bytes)
-{
-    (void)state;
-    return realloc(pointer, size_bytes == 0 ? 1 : size_bytes);
-}
-
-static void plain_release(void *state, void *pointer)
-{
-    (void)state;
-    free(pointer);
-}
-
-const struct rp_alloc script_plain_alloc = {NULL, plain_allocate, plain_resize, plain_release};
 
 bool script_message_type(const char *name, uint8_t *type_out)
 {
@@ -42,15 +22,37 @@ bool script_message_type(const char *name, uint8_t *type_out)
     return false;
 }
 
+/* ---- Buffers ------------------------------------------------------------------------------------- */
+
+static int collect_buffer(lua_State *lua)
+{
+    rp_buffer_clear(lua_touserdata(lua, 1));
+    return 0;
+}
+
+struct rp_buffer *script_push_buffer(lua_State *lua, size_t max_bytes)
+{
+    struct rp_buffer *buffer = lua_newuserdatauv(lua, sizeof *buffer, 0);
+    rp_buffer_init(buffer, sim_libc_alloc(), max_bytes);
+    if (luaL_newmetatable(lua, BUFFER_TYPE)) {
+        lua_pushcfunction(lua, collect_buffer);
+        lua_setfield(lua, -2, "__gc");
+    }
+    lua_setmetatable(lua, -2);
+    return buffer;
+}
+
+void script_finish_buffer(lua_State *lua, struct rp_buffer *buffer)
+{
+    script_push_view(lua, rp_buffer_view(buffer));
+    rp_buffer_clear(buffer); /* the bytes need not wait for the collector */
+    lua_replace(lua, -2);
+}
+
 /* `,"key":` */
 static void push_key(lua_State *lua, const struct rp_json_field *field)
 {
     lua_pushlstring(lua, field->prefix + 2, (size_t)field->prefix_length - 4);
-}
-
-static void push_bytes(lua_State *lua, struct rp_view view)
-{
-    lua_pushlstring(lua, view.length_bytes == 0 ? "" : (const char *)view.bytes, view.length_bytes);
 }
 
 /* ---- To Lua -------------------------------------------------------------------------------------- */
@@ -59,14 +61,13 @@ static void push_fields(lua_State *lua, const struct rp_json_shape *shape, const
 
 static void push_time(lua_State *lua, const struct rp_wall_time *time)
 {
-    struct rp_buffer text;
-    rp_buffer_init(&text, &script_plain_alloc, 64);
-    if (rp_wall_time_append(&text, *time) == 0) {
-        push_bytes(lua, rp_buffer_view(&text));
+    struct rp_buffer *text = script_push_buffer(lua, 64);
+    if (rp_wall_time_append(text, *time) == 0) {
+        script_finish_buffer(lua, text);
     } else {
+        lua_pop(lua, 1);
         lua_pushnil(lua);
     }
-    rp_buffer_clear(&text);
 }
 
 static void push_list(lua_State *lua, const struct rp_json_field *field, const char *source)
@@ -85,12 +86,12 @@ static void push_value(lua_State *lua, const struct rp_json_field *field, const 
     const void *member = source + field->offset;
     switch ((enum rp_json_kind)field->kind) {
     case RP_JSON_TEXT:
-    case RP_JSON_RAW: push_bytes(lua, *(const struct rp_view *)member); break;
+    case RP_JSON_RAW: script_push_view(lua, *(const struct rp_view *)member); break;
     case RP_JSON_INT: lua_pushinteger(lua, *(const int64_t *)member); break;
     case RP_JSON_UINT: lua_pushinteger(lua, (lua_Integer) * (const uint64_t *)member); break;
     case RP_JSON_UINT8: lua_pushinteger(lua, *(const uint8_t *)member); break;
     case RP_JSON_BOOL: lua_pushboolean(lua, *(const bool *)member); break;
-    case RP_JSON_BYTES: push_bytes(lua, ((const struct rp_bytes *)member)->view); break;
+    case RP_JSON_BYTES: script_push_view(lua, ((const struct rp_bytes *)member)->view); break;
     case RP_JSON_TIME: push_time(lua, member); break;
     case RP_JSON_OBJECT: push_fields(lua, field->shape, member); break;
     case RP_JSON_LIST: push_list(lua, field, source); break;
@@ -112,7 +113,7 @@ void script_push_message(lua_State *lua, uint8_t type, struct rp_view payload)
 {
     struct rp_arena arena;
     struct rp_message message;
-    rp_arena_init(&arena, &script_plain_alloc);
+    rp_arena_init(&arena, sim_libc_alloc());
     int error =
         rp_message_decode(rp_release_traits(RP_RELEASE_CURRENT), type, payload, &arena, &message);
     if (error == 0) {
@@ -242,22 +243,19 @@ static void take_fields(lua_State *lua, const struct rp_json_shape *shape, int t
 void script_push_frame(lua_State *lua, uint8_t type, int fields, const char *what)
 {
     struct rp_message message;
-    struct rp_buffer frame;
     fields = lua_absindex(lua, fields);
     int top = lua_gettop(lua);
     memset(&message, 0, sizeof message);
     message.type = (enum rp_message_type)type;
     take_fields(lua, &rp_message_kind_find(type)->shape, fields, (char *)&message.as, what);
-    rp_buffer_init(&frame, &script_plain_alloc, FRAME_BYTES_MAX);
-    int error = rp_message_encode(rp_release_traits(RP_RELEASE_CURRENT), &message, &frame);
-    lua_settop(lua, top);
-    if (error == 0) {
-        push_bytes(lua, rp_buffer_view(&frame));
-    }
-    rp_buffer_clear(&frame);
+    struct rp_buffer *frame = script_push_buffer(lua, FRAME_BYTES_MAX);
+    int error = rp_message_encode(rp_release_traits(RP_RELEASE_CURRENT), &message, frame);
     if (error != 0) {
         luaL_error(lua, "%s: the message cannot be encoded: %s", what, rp_strerror(error));
     }
+    script_finish_buffer(lua, frame);
+    lua_replace(lua, top + 1); /* what the message borrows from is not needed any more */
+    lua_settop(lua, top + 1);
 }
 
 void script_push_merged(lua_State *lua, int fields, int changes)

@@ -6,10 +6,13 @@
 #include "protocol/types.h"
 #include "sim/script_fields.h"
 
-struct rp_alloc;
+struct rp_buffer;
 
-/* Of libc, for what is freed before anything can raise. */
-extern const struct rp_alloc script_plain_alloc;
+/* Pushes an empty buffer for so many bytes at most, which is freed with its object: an error may be
+ * raised meanwhile. */
+struct rp_buffer *script_push_buffer(lua_State *lua, size_t max_bytes);
+/* That object is on top of the stack: its bytes take its place. */
+void script_finish_buffer(lua_State *lua, struct rp_buffer *buffer);
 
 /* The type byte of that name (wire.md 2: "FetchFile"). False: there is none. */
 bool script_message_type(const char *name, uint8_t *type_out);

@@ -5,7 +5,7 @@
 #include "protocol/json.h"
 #include "protocol/manifest.h"
 #include "protocol/node.h"
-#include "sim/alloc.h"
+#include "sim/script_message.h"
 #include "sim/script_story.h"
 #include "sim/workload.h"
 
@@ -174,7 +174,7 @@ static bool push_inner(lua_State *lua, int fields, const struct command_name *co
 struct payload {
     lua_State *lua;
     struct sim_pod *pod;
-    struct rp_buffer json;
+    struct rp_buffer *json; /* in Lua's memory */
     bool is_first;
     int error;
     char note[160];
@@ -183,7 +183,7 @@ struct payload {
 static void append(struct payload *payload, struct rp_view text)
 {
     if (payload->error == 0) {
-        payload->error = rp_buffer_append(&payload->json, text);
+        payload->error = rp_buffer_append(payload->json, text);
     }
 }
 
@@ -192,7 +192,7 @@ static void append_key(struct payload *payload, const char *key)
     append(payload, rp_view_text(payload->is_first ? "" : ","));
     payload->is_first = false;
     if (payload->error == 0) {
-        payload->error = rp_json_append_text(&payload->json, rp_view_text(key));
+        payload->error = rp_json_append_text(payload->json, rp_view_text(key));
     }
     append(payload, rp_view_text(":"));
 }
@@ -200,7 +200,7 @@ static void append_key(struct payload *payload, const char *key)
 static void append_string(struct payload *payload, struct rp_view text)
 {
     if (payload->error == 0) {
-        payload->error = rp_json_append_text(&payload->json, text);
+        payload->error = rp_json_append_text(payload->json, text);
     }
 }
 
@@ -210,7 +210,7 @@ static void append_time(struct payload *payload, int64_t unix_s)
     struct rp_wall_time time = {.unix_s = unix_s};
     append(payload, rp_view_text("\""));
     if (payload->error == 0) {
-        payload->error = rp_wall_time_append(&payload->json, time);
+        payload->error = rp_wall_time_append(payload->json, time);
     }
     append(payload, rp_view_text("\""));
 }
@@ -233,7 +233,7 @@ static void append_value(struct payload *payload, const char *key)
     } else if (lua_isinteger(lua, -1) && is_time_key(key)) {
         append_time(payload, lua_tointeger(lua, -1));
     } else if (lua_isinteger(lua, -1) && payload->error == 0) {
-        payload->error = rp_json_append_int(&payload->json, lua_tointeger(lua, -1));
+        payload->error = rp_json_append_int(payload->json, lua_tointeger(lua, -1));
     } else if (payload->error == 0) {
         payload->error = RP_ERR_TYPE;
         (void)snprintf(
@@ -309,7 +309,7 @@ static void append_known(struct payload *payload, const struct rp_node_record *r
     }
     if (strcmp(key, "raft_id") == 0 && payload->error == 0) {
         append_key(payload, key);
-        payload->error = rp_json_append_uint(&payload->json, record->raft_id);
+        payload->error = rp_json_append_uint(payload->json, record->raft_id);
     }
 }
 
@@ -318,7 +318,7 @@ static void append_rest(struct payload *payload, const struct rp_node_record *re
 {
     append_key(payload, "joined_unix_s");
     if (payload->error == 0) {
-        payload->error = rp_json_append_int(&payload->json, record->joined_unix_s);
+        payload->error = rp_json_append_int(payload->json, record->joined_unix_s);
     }
     append_key(payload, "bound_fetch");
     append(payload, rp_view_text(record->is_bound_fetch ? "true" : "false"));
@@ -355,7 +355,6 @@ static void append_operation(struct payload *payload, int fields, int depth)
 {
     lua_State *lua = payload->lua;
     struct payload inner = {.lua = lua, .pod = payload->pod, .is_first = true};
-    rp_buffer_init(&inner.json, payload->json.alloc, COMMAND_BYTES_MAX);
     if (!lua_istable(lua, fields) || depth > BATCH_DEPTH_MAX) {
         payload->error = RP_ERR_TYPE;
         (void)snprintf(payload->note, sizeof payload->note,
@@ -365,15 +364,17 @@ static void append_operation(struct payload *payload, int fields, int depth)
     (void)script_get(lua, fields, "type");
     struct command_name command = take_type(lua);
     lua_pop(lua, 1);
+    inner.json = script_push_buffer(lua, COMMAND_BYTES_MAX);
     append_payload(&inner, fields, &command, depth);
     if (inner.error == 0 && payload->error == 0) {
         payload->error =
-            rp_command_encode_raw(&payload->json, command.type, rp_buffer_view(&inner.json));
+            rp_command_encode_raw(payload->json, command.type, rp_buffer_view(inner.json));
     } else if (payload->error == 0) {
         payload->error = inner.error;
         memcpy(payload->note, inner.note, sizeof payload->note);
     }
-    rp_buffer_clear(&inner.json);
+    rp_buffer_clear(inner.json);
+    lua_pop(lua, 1);
 }
 
 static void append_operations(struct payload *payload, int fields, int depth)
@@ -461,26 +462,21 @@ static void check_fields(lua_State *lua, int fields, int depth)
 static void push_command(lua_State *lua, struct sim_pod *pod, int fields)
 {
     struct payload payload = {.lua = lua, .pod = pod, .is_first = true};
-    struct rp_buffer command;
-    const struct rp_alloc *alloc = sim_libc_alloc();
-    rp_buffer_init(&payload.json, alloc, COMMAND_BYTES_MAX);
-    rp_buffer_init(&command, alloc, COMMAND_BYTES_MAX);
+    struct rp_buffer *command = script_push_buffer(lua, COMMAND_BYTES_MAX);
+    payload.json = script_push_buffer(lua, COMMAND_BYTES_MAX);
     (void)script_get(lua, fields, "type");
     struct command_name name = take_type(lua);
     lua_pop(lua, 1);
     append_payload(&payload, fields, &name, 0);
     if (payload.error == 0) {
-        payload.error = rp_command_encode_raw(&command, name.type, rp_buffer_view(&payload.json));
+        payload.error = rp_command_encode_raw(command, name.type, rp_buffer_view(payload.json));
     }
-    if (payload.error == 0) {
-        lua_pushlstring(lua, (const char *)command.bytes, command.length_bytes);
-    }
-    rp_buffer_clear(&payload.json);
-    rp_buffer_clear(&command);
     if (payload.error != 0) {
         luaL_error(lua, "%s",
                    payload.note[0] != '\0' ? payload.note : "n:propose: the command is too large");
     }
+    lua_pop(lua, 1);
+    script_finish_buffer(lua, command);
 }
 
 int script_node_propose(lua_State *lua)

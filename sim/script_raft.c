@@ -1,6 +1,7 @@
 #include "sim/script_raft.h"
 
 #include "protocol/error.h"
+#include "sim/alloc.h"
 #include "sim/script_message.h"
 
 #define SLOT_TYPE   "attacker.message"
@@ -91,25 +92,14 @@ void script_push_raft_fields(lua_State *lua, const struct sim_raft_message *mess
     }
 }
 
-static void push_encoded(lua_State *lua, const struct sim_raft_message *message,
-                         struct rp_view secret)
-{
-    struct rp_buffer bytes;
-    rp_buffer_init(&bytes, &script_plain_alloc, SIZE_MAX / 2);
-    int error = sim_raft_message_encode(message, 0, secret, &bytes);
-    if (error == 0) {
-        script_push_view(lua, rp_buffer_view(&bytes));
-    }
-    rp_buffer_clear(&bytes);
-    if (error != 0) {
-        luaL_error(lua, "out of memory");
-    }
-}
-
 void script_push_raft_bytes(lua_State *lua, const struct sim_raft_message *message,
                             struct rp_view secret)
 {
-    push_encoded(lua, message, secret);
+    struct rp_buffer *bytes = script_push_buffer(lua, SIZE_MAX / 2);
+    if (sim_raft_message_encode(message, 0, secret, bytes) != 0) {
+        luaL_error(lua, "out of memory");
+    }
+    script_finish_buffer(lua, bytes);
 }
 
 void script_push_raft_changed(lua_State *lua, struct rp_view bytes, int changes, const char *what)
@@ -117,12 +107,12 @@ void script_push_raft_changed(lua_State *lua, struct rp_view bytes, int changes,
     bool is_authentic = false;
     changes = lua_absindex(lua, changes);
     struct sim_raft_message **slot = script_push_raft_slot(lua);
-    if (sim_raft_message_decode(&script_plain_alloc, bytes, rp_view_text(""), 0, slot,
+    if (sim_raft_message_decode(sim_libc_alloc(), bytes, rp_view_text(""), 0, slot,
                                 &is_authentic) != 0) {
         luaL_error(lua, "%s: these bytes are no consensus message", what);
     }
     script_set_raft_fields(lua, *slot, changes, what, NULL);
-    push_encoded(lua, *slot, rp_view_text(""));
+    script_push_raft_bytes(lua, *slot, rp_view_text(""));
     size_t length_bytes = 0;
     const char *changed = lua_tolstring(lua, -1, &length_bytes);
     lua_pushlstring(lua, changed, length_bytes - MAC_BYTES);

@@ -1,5 +1,5 @@
-/* On the path: frames are found in the streams that pass, whatever pieces they come in; captures take
- * a copy, rules change or drop them (docs/scenario-api.md, attackers).
+/* On the path: frames are found in the streams that pass, whatever pieces they come in, and shown to
+ * captures and rules.
  *
  * Not modelled: segments of TCP. An attacker changes what a sender's bytes say and how many they are,
  * and the connection stays in step. Of connections that were there before the attacker, frames are
@@ -10,13 +10,13 @@
 #include "protocol/limits.h"
 #include "protocol/message.h"
 #include "protocol/panic.h"
+#include "sim/alloc.h"
 #include "sim/script_attacker.h"
 #include "sim/script_message.h"
 #include "sim/script_raft.h"
 
 #define PREFIX_BYTES 4
 #define HEADER_BYTES 5 /* length and type of a frame */
-#define RULES_KEY    "script.attacker_rules"
 
 enum stream_mode {
     STREAM_FRAMES,
@@ -78,7 +78,7 @@ static struct script_stream *stream_of(struct script_attacker *attacker,
         RP_ASSERT(stream != NULL);
         stream->connection = passage->connection;
         stream->is_from_dialer = passage->is_from_dialer;
-        rp_buffer_init(&stream->partial, &script_plain_alloc, RP_FRAME_LENGTH_MAX + PREFIX_BYTES);
+        rp_buffer_init(&stream->partial, sim_libc_alloc(), RP_FRAME_LENGTH_MAX + PREFIX_BYTES);
         stream->next = attacker->streams;
         attacker->streams = stream;
         forget_oldest(attacker);
@@ -113,212 +113,49 @@ static enum stream_mode mode_after(struct rp_view frame)
     }
 }
 
-/* ---- Captures -------------------------------------------------------------------------------------- */
+/* ---- Frames --------------------------------------------------------------------------------------- */
 
-static struct rp_view payload_of(struct rp_view frame)
+/* One frame, as it is now. */
+struct passing_frame {
+    struct script_passing passing;
+    struct rp_view bytes;
+};
+
+static struct rp_view bytes_of(const struct script_passing *passing)
 {
-    return rp_view_make(frame.bytes + HEADER_BYTES, frame.length_bytes - HEADER_BYTES);
+    return ((const struct passing_frame *)(const void *)passing)->bytes;
 }
 
-/* Arguments: the frame, the passage. */
-static int push_capture(lua_State *lua)
+static void push_bytes(lua_State *lua, const struct script_passing *passing)
 {
-    const struct rp_view *frame = lua_touserdata(lua, 1);
-    const struct sim_net_passage *passage = lua_touserdata(lua, 2);
-    const struct sim_net *net = sim_world_net(script_of(lua)->world);
-    lua_createtable(lua, 0, 5);
-    script_set_view(lua, "bytes", *frame);
-    script_set_view(lua, "from", sim_net_site_id(net, passage->from));
-    script_set_view(lua, "to", sim_net_site_id(net, passage->to));
-    script_set_view(lua, "type", rp_view_text(rp_message_type_name(frame->bytes[PREFIX_BYTES])));
-    script_push_message(lua, frame->bytes[PREFIX_BYTES], payload_of(*frame));
-    lua_setfield(lua, -2, "fields");
-    return 1;
+    script_push_view(lua, bytes_of(passing));
 }
 
-bool script_is_between(sim_site from, sim_site to, const struct sim_net_passage *passage)
+static void push_fields(lua_State *lua, const struct script_passing *passing)
 {
-    return (from == SIM_SITE_NONE || passage->from == from) &&
-           (to == SIM_SITE_NONE || passage->to == to);
+    struct rp_view bytes = bytes_of(passing);
+    script_push_message(
+        lua, (uint8_t)passing->type,
+        rp_view_make(bytes.bytes + HEADER_BYTES, bytes.length_bytes - HEADER_BYTES));
 }
 
-static void give_captures(struct script_attacker *attacker, const struct sim_net_passage *passage,
-                          struct rp_view frame)
+static void push_changed(lua_State *lua, const struct script_passing *passing, int changes)
 {
-    struct script *script = attacker->script;
-    struct script_capture *capture = attacker->captures;
-    for (; capture != NULL && !script_story_is_dropped(script); capture = capture->next) {
-        bool is_type = !capture->has_type || capture->type == frame.bytes[PREFIX_BYTES];
-        if (capture->is_over || !is_type ||
-            !script_is_between(capture->from, capture->to, passage)) {
-            continue;
-        }
-        capture->is_over = true;
-        struct sim_net_passage copy = *passage;
-        lua_pushcfunction(script->lua, push_capture);
-        lua_pushlightuserdata(script->lua, &frame);
-        lua_pushlightuserdata(script->lua, &copy);
-        if (script_call(script, 2, 1)) {
-            script_task_wake(capture->task, true);
-        } else {
-            script_story_fail(script);
-        }
-    }
-}
-
-/* Stack: attacker, options, capture, then the result. */
-static int capture_ended(lua_State *lua, int status, lua_KContext context)
-{
-    (void)status;
-    (void)context;
-    struct script_attacker *attacker = script_take_attacker(lua);
-    struct script_capture **link = &attacker->captures;
-    while (*link != lua_touserdata(lua, 3)) {
-        link = &(*link)->next;
-    }
-    *link = (*link)->next;
-    return 1;
-}
-
-static uint16_t take_type(lua_State *lua, int options, const char *what)
-{
-    uint16_t type = 0;
-    (void)script_get(lua, options, "type");
-    const char *name = script_take_text(lua, -1, what);
-    if (!script_any_type(name, &type)) {
-        luaL_error(lua, "%s: there is no message type '%s'", what, name);
-    }
-    lua_pop(lua, 1);
-    return type;
-}
-
-static struct script_attacker *on_path(lua_State *lua, const char *call)
-{
-    struct script_attacker *attacker = script_take_attacker(lua);
-    if (!attacker->is_on_path) {
-        luaL_error(lua, "%s: this attacker is on no path (on_path = {x, y})", call);
-    }
-    return attacker;
-}
-
-int script_attacker_capture(lua_State *lua)
-{
-    static const char *const keys[] = {"type", "from", "to", NULL};
-    struct script_task *task = script_running_task(lua, "a:capture");
-    struct script_attacker *attacker = on_path(lua, "a:capture");
-    lua_settop(lua, 2);
-    if (!lua_isnil(lua, 2)) {
-        script_check_keys(lua, 2, "a:capture", keys);
-    }
-    struct script_capture *capture = lua_newuserdatauv(lua, sizeof *capture, 0);
-    memset(capture, 0, sizeof *capture);
-    capture->task = task;
-    capture->has_type = script_get(lua, 2, "type");
-    capture->type = capture->has_type ? take_type(lua, 2, "a:capture: type") : 0;
-    lua_settop(lua, 3);
-    capture->from = script_take_site(lua, 2, "from");
-    capture->to = script_take_site(lua, 2, "to");
-    struct script_capture **link = &attacker->captures;
-    while (*link != NULL) {
-        link = &(*link)->next;
-    }
-    *link = capture;
-    return script_yield(lua, task, 0, capture_ended);
-}
-
-/* ---- Rules -------------------------------------------------------------------------------------------- */
-
-bool script_rule_is_live(const struct script_attacker *attacker, const struct script_rule *rule)
-{
-    return rule->until_ns == 0 || sim_world_now(attacker->script->world) < rule->until_ns;
-}
-
-static bool concerns(const struct script_attacker *attacker, const struct script_rule *rule,
-                     const struct sim_net_passage *passage, struct rp_view begin)
-{
-    bool is_type = !rule->has_type || begin.length_bytes < HEADER_BYTES ||
-                   begin.bytes[PREFIX_BYTES] == rule->type;
-    return is_type && script_rule_is_live(attacker, rule) &&
-           script_is_between(rule->from, rule->to, passage);
+    push_fields(lua, passing);
+    script_push_merged(lua, lua_gettop(lua), changes);
+    script_push_frame(lua, (uint8_t)passing->type, lua_gettop(lua), "a:tamper");
 }
 
 /* A frame that has only begun may come to be changed: it cannot be passed on yet. */
 static bool is_awaited(const struct script_attacker *attacker,
                        const struct sim_net_passage *passage, struct rp_view begin)
 {
+    int type = begin.length_bytes < HEADER_BYTES ? -1 : begin.bytes[PREFIX_BYTES];
     const struct script_rule *rule = attacker->rules;
-    for (; rule != NULL; rule = rule->next) {
-        if (concerns(attacker, rule, passage, begin)) {
-            return true;
-        }
+    while (rule != NULL && !script_rule_concerns(rule, attacker, passage, type)) {
+        rule = rule->next;
     }
-    return false;
-}
-
-/* Arguments: the rule, the frame. Result: the frame to send instead, "" for none, nil for the old. */
-static int judge_frame(lua_State *lua)
-{
-    const struct script_rule *rule = lua_touserdata(lua, 1);
-    const struct rp_view *frame = lua_touserdata(lua, 2);
-    uint8_t type = frame->bytes[PREFIX_BYTES];
-    lua_rawgeti(lua, LUA_REGISTRYINDEX, rule->reference);
-    int object = lua_gettop(lua);
-    script_push_message(lua, type, payload_of(*frame));
-    int fields = lua_gettop(lua);
-    if (rule->has_match) {
-        (void)lua_getiuservalue(lua, object, 2);
-        lua_pushvalue(lua, fields);
-        lua_call(lua, 1, 1);
-        if (!lua_toboolean(lua, -1)) {
-            lua_pushnil(lua);
-            return 1;
-        }
-    }
-    if (rule->is_drop) {
-        lua_pushliteral(lua, "");
-        return 1;
-    }
-    (void)lua_getiuservalue(lua, object, 1);
-    script_push_merged(lua, fields, lua_gettop(lua));
-    script_push_frame(lua, type, lua_gettop(lua), "a:tamper");
-    return 1;
-}
-
-void script_note_rule(struct script_attacker *attacker, const struct script_rule *rule,
-                      const struct sim_net_passage *passage, uint16_t type)
-{
-    const uint64_t words[4] = {attacker->number, rule->is_drop, passage->connection, type};
-    sim_trace_note_words(sim_world_trace(attacker->script->world), "tamper", words, 4);
-    sim_reach_fault(sim_world_reach(attacker->script->world), rule->is_drop ? "drop" : "tamper");
-}
-
-/* True: the rule acts, and what goes out instead is on top of the main state's stack. */
-static bool apply_rule(struct script_attacker *attacker, const struct script_rule *rule,
-                       const struct sim_net_passage *passage, struct rp_view frame)
-{
-    struct script *script = attacker->script;
-    if (script->is_over || !concerns(attacker, rule, passage, frame) ||
-        !sim_rng_chance(&attacker->rng, rule->chance)) {
-        return false;
-    }
-    bool was_condition = script->is_condition;
-    script_rest(script);
-    script->is_condition = true; /* a judgement: it changes nothing in the world */
-    lua_pushcfunction(script->lua, judge_frame);
-    lua_pushlightuserdata(script->lua, (void *)(uintptr_t)rule);
-    lua_pushlightuserdata(script->lua, &frame);
-    bool is_ok = script_call(script, 2, 1);
-    script->is_condition = was_condition;
-    if (!is_ok) {
-        script_story_fail(script);
-        return false;
-    }
-    if (lua_isnil(script->lua, -1)) {
-        lua_pop(script->lua, 1);
-        return false;
-    }
-    script_note_rule(attacker, rule, passage, frame.bytes[PREFIX_BYTES]);
-    return true;
+    return rule != NULL;
 }
 
 /* ---- What passes ------------------------------------------------------------------------------------------ */
@@ -337,26 +174,38 @@ static void put_out(struct passing *passing, struct rp_view bytes)
     RP_ASSERT(bytes.length_bytes == 0 || rp_buffer_append(&passing->out, bytes) == 0);
 }
 
+static void set_frame(struct passing_frame *frame, struct rp_view bytes)
+{
+    frame->bytes = bytes;
+    frame->passing.type = bytes.length_bytes == 0 ? 0 : bytes.bytes[PREFIX_BYTES];
+}
+
 /* The frame is whole. The first rule that acts decides what the next ones see. */
-static void pass_frame(struct passing *passing, struct rp_view frame, bool is_out)
+static void pass_frame(struct passing *passing, struct rp_view bytes, bool is_out)
 {
     struct script_attacker *attacker = passing->attacker;
     lua_State *lua = attacker->script->lua;
     int top = lua_gettop(lua);
-    struct rp_view now = frame;
-    give_captures(attacker, passing->passage, frame);
+    struct passing_frame frame = {
+        .passing = {.attacker = attacker,
+                    .passage = passing->passage,
+                    .push_bytes = push_bytes,
+                    .push_fields = push_fields,
+                    .push_changed = push_changed},
+    };
+    set_frame(&frame, bytes);
+    script_give_captures(&frame.passing);
     const struct script_rule *rule = attacker->rules;
-    for (; rule != NULL && !is_out && now.length_bytes > 0; rule = rule->next) {
-        if (!script_story_is_dropped(attacker->script) &&
-            apply_rule(attacker, rule, passing->passage, now)) {
+    for (; rule != NULL && !is_out && frame.bytes.length_bytes > 0; rule = rule->next) {
+        if (!script_story_is_dropped(attacker->script) && script_rule_acts(rule, &frame.passing)) {
             size_t length_bytes = 0;
             const char *text = lua_tolstring(lua, -1, &length_bytes);
-            now = rp_view_make(text, length_bytes); /* kept by the stack */
+            set_frame(&frame, rp_view_make(text, length_bytes)); /* kept by the stack */
             passing->is_changed = true;
         }
     }
     if (!is_out) {
-        put_out(passing, now);
+        put_out(passing, frame.bytes);
     }
     lua_settop(lua, top);
 }
@@ -471,7 +320,7 @@ static void replace(struct rp_chunk *chunk, struct rp_view bytes)
         chunk->length_bytes = 0;
         return;
     }
-    RP_ASSERT(rp_block_new(&script_plain_alloc, bytes.length_bytes, &block, &copy) == 0);
+    RP_ASSERT(rp_block_new(sim_libc_alloc(), bytes.length_bytes, &block, &copy) == 0);
     memcpy(copy, bytes.bytes, bytes.length_bytes);
     *chunk = rp_chunk_of(block);
 }
@@ -512,101 +361,12 @@ static void see_passage(void *context, const struct sim_net_passage *passage,
     if (passing.stream->mode != STREAM_FRAMES) {
         return;
     }
-    rp_buffer_init(&passing.out, &script_plain_alloc, SIZE_MAX / 2);
+    rp_buffer_init(&passing.out, sim_libc_alloc(), SIZE_MAX / 2);
     go_through(&passing, bytes);
     if (passing.is_changed) {
         replace(chunk, rp_buffer_view(&passing.out));
     }
     rp_buffer_clear(&passing.out);
-}
-
-/* ---- Calls ---------------------------------------------------------------------------------------------------- */
-
-/* Unknown keys and wrong kinds are told at once, not when a message comes. */
-static void check_changes(lua_State *lua, uint16_t type, int fields)
-{
-    static const char what[] = "a:tamper: fields";
-    if (type < SCRIPT_RAFT_TYPE) {
-        script_push_frame(lua, (uint8_t)type, fields, what);
-    } else {
-        struct sim_raft_message **slot = script_push_raft_slot(lua);
-        if (sim_raft_message_forge(&script_plain_alloc,
-                                   (enum sim_raft_message_kind)(type - SCRIPT_RAFT_TYPE), 1, 1, "",
-                                   "", slot) != 0) {
-            luaL_error(lua, "out of memory");
-        }
-        script_set_raft_fields(lua, *slot, fields, what, NULL);
-    }
-    lua_pop(lua, 1);
-}
-
-/* Stack: attacker, options. The rule is anchored and takes its place after the others. */
-static void add_rule(lua_State *lua, struct script_attacker *attacker, bool is_drop,
-                     const char *call)
-{
-    struct script_rule *rule = lua_newuserdatauv(lua, sizeof *rule, 2);
-    int object = lua_gettop(lua);
-    char what[48];
-    memset(rule, 0, sizeof *rule);
-    rule->is_drop = is_drop;
-    rule->chance = SIM_CHANCE_ALWAYS;
-    (void)snprintf(what, sizeof what, "%s: type", call);
-    rule->has_type = script_get(lua, 2, "type");
-    if (rule->has_type || !is_drop) {
-        rule->has_type = true;
-        rule->type = take_type(lua, 2, what);
-    }
-    rule->from = script_take_site(lua, 2, "from");
-    rule->to = script_take_site(lua, 2, "to");
-    (void)snprintf(what, sizeof what, "%s: p", call);
-    if (script_get(lua, 2, "p")) {
-        rule->chance = script_take_chance(lua, -1, what);
-    }
-    (void)snprintf(what, sizeof what, "%s: for_", call);
-    if (script_get(lua, 2, "for_")) {
-        rule->until_ns =
-            sim_world_now(attacker->script->world) + script_draw_duration(lua, -1, what);
-    }
-    if (script_get(lua, 2, "fields")) {
-        check_changes(lua, rule->type, lua_gettop(lua));
-        lua_setiuservalue(lua, object, 1);
-    } else if (!is_drop) {
-        luaL_error(lua, "%s: fields: what is to be changed is missing", call);
-    }
-    rule->has_match = script_get(lua, 2, "match");
-    if (rule->has_match) {
-        luaL_checktype(lua, -1, LUA_TFUNCTION);
-        lua_setiuservalue(lua, object, 2);
-    }
-    lua_pushvalue(lua, object);
-    rule->reference = luaL_ref(lua, LUA_REGISTRYINDEX);
-    struct script_rule **link = &attacker->rules;
-    while (*link != NULL) {
-        link = &(*link)->next;
-    }
-    *link = rule;
-}
-
-int script_attacker_tamper(lua_State *lua)
-{
-    static const char *const keys[] = {"type", "from", "to", "fields", "match", "for_", "p", NULL};
-    script_check_change(lua, "a:tamper");
-    struct script_attacker *attacker = on_path(lua, "a:tamper");
-    lua_settop(lua, 2);
-    script_check_keys(lua, 2, "a:tamper", keys);
-    add_rule(lua, attacker, false, "a:tamper");
-    return 0;
-}
-
-int script_attacker_drop(lua_State *lua)
-{
-    static const char *const keys[] = {"type", "from", "to", "match", "for_", "p", NULL};
-    script_check_change(lua, "a:drop");
-    struct script_attacker *attacker = on_path(lua, "a:drop");
-    lua_settop(lua, 2);
-    script_check_keys(lua, 2, "a:drop", keys);
-    add_rule(lua, attacker, true, "a:drop");
-    return 0;
 }
 
 /* ---- Life ------------------------------------------------------------------------------------------------------- */
@@ -622,15 +382,6 @@ void script_tap_begin(struct script_attacker *attacker)
     attacker->tap.passes = see_passage;
     attacker->is_tapped = true;
     sim_net_tap(sim_world_net(attacker->script->world), &attacker->tap);
-}
-
-void script_tap_stop(struct script_attacker *attacker)
-{
-    while (attacker->rules != NULL) {
-        struct script_rule *rule = attacker->rules;
-        attacker->rules = rule->next;
-        luaL_unref(attacker->script->lua, LUA_REGISTRYINDEX, rule->reference);
-    }
 }
 
 void script_tap_end(struct script_attacker *attacker)

@@ -2,155 +2,64 @@
  * it makes of them keeps the MAC that they came with, and what it makes up has one of no member. */
 #include "protocol/error.h"
 #include "sim/raft_wire.h"
+#include "sim/alloc.h"
 #include "sim/script_attacker.h"
 #include "sim/script_message.h"
 #include "sim/script_raft.h"
 
+/* ---- What passes ------------------------------------------------------------------------------- */
+
 /* One datagram on its way. */
-struct passing {
-    struct script_attacker *attacker;
-    const struct sim_net_passage *passage;
+struct passing_datagram {
+    struct script_passing passing;
     struct sim_pod *sender, *receiver;
     const struct sim_raft_message *message; /* of the chunk, as it is now */
-    uint16_t type;
 };
 
-static void push_passing_bytes(lua_State *lua, const struct passing *passing)
+static const struct passing_datagram *datagram_of(const struct script_passing *passing)
 {
-    struct rp_buffer bytes;
-    rp_buffer_init(&bytes, &script_plain_alloc, SIZE_MAX / 2);
-    int error =
-        sim_pod_raft_bytes(passing->sender, passing->message, passing->passage->session, &bytes);
-    if (error == 0) {
-        script_push_view(lua, rp_buffer_view(&bytes));
-    }
-    rp_buffer_clear(&bytes);
-    if (error != 0) {
-        luaL_error(lua, "out of memory");
-    }
+    return (const struct passing_datagram *)(const void *)passing;
 }
 
-/* The bytes on top: as whoever records them reads them, sessions and all. */
-static void push_fields_of(lua_State *lua)
+static void push_bytes(lua_State *lua, const struct script_passing *passing)
+{
+    const struct passing_datagram *datagram = datagram_of(passing);
+    struct rp_buffer *bytes = script_push_buffer(lua, SIZE_MAX / 2);
+    if (sim_pod_raft_bytes(datagram->sender, datagram->message, passing->passage->session, bytes) !=
+        0) {
+        luaL_error(lua, "out of memory");
+    }
+    script_finish_buffer(lua, bytes);
+}
+
+/* As whoever records the bytes reads them, sessions and all. */
+static void push_fields(lua_State *lua, const struct script_passing *passing)
 {
     size_t length_bytes = 0;
     bool is_authentic = false;
+    push_bytes(lua, passing);
     const char *bytes = lua_tolstring(lua, -1, &length_bytes);
     struct sim_raft_message **slot = script_push_raft_slot(lua);
-    if (sim_raft_message_decode(&script_plain_alloc, rp_view_make(bytes, length_bytes),
+    if (sim_raft_message_decode(sim_libc_alloc(), rp_view_make(bytes, length_bytes),
                                 rp_view_text(""), 0, slot, &is_authentic) != 0) {
         luaL_error(lua, "out of memory");
     }
     script_push_raft_fields(lua, *slot);
-    lua_remove(lua, -2);
+    lua_replace(lua, -3); /* in the place of the bytes */
+    lua_pop(lua, 1);
 }
 
-/* ---- Captures ---------------------------------------------------------------------------------- */
-
-/* Argument: the passing datagram. */
-static int push_capture(lua_State *lua)
+static void push_changed(lua_State *lua, const struct script_passing *passing, int changes)
 {
-    const struct passing *passing = lua_touserdata(lua, 1);
-    lua_createtable(lua, 0, 5);
-    push_passing_bytes(lua, passing);
-    push_fields_of(lua);
-    lua_setfield(lua, -3, "fields");
-    lua_setfield(lua, -2, "bytes");
-    script_set_view(lua, "from", sim_pod_label(passing->sender));
-    script_set_view(lua, "to", sim_pod_label(passing->receiver));
-    script_set_view(lua, "type",
-                    rp_view_text(sim_raft_kind_name(sim_raft_message_kind(passing->message))));
-    return 1;
-}
-
-static void give_captures(const struct passing *passing)
-{
-    struct script *script = passing->attacker->script;
-    struct script_capture *capture = passing->attacker->captures;
-    for (; capture != NULL && !script_story_is_dropped(script); capture = capture->next) {
-        if (capture->is_over || !capture->has_type || capture->type != passing->type ||
-            !script_is_between(capture->from, capture->to, passing->passage)) {
-            continue;
-        }
-        capture->is_over = true;
-        sim_pod_note_recording(passing->sender, passing->message);
-        lua_pushcfunction(script->lua, push_capture);
-        lua_pushlightuserdata(script->lua, (void *)(uintptr_t)passing);
-        if (script_call(script, 1, 1)) {
-            script_task_wake(capture->task, true);
-        } else {
-            script_story_fail(script);
-        }
-    }
-}
-
-/* ---- Rules ------------------------------------------------------------------------------------- */
-
-/* Arguments: the rule, the passing datagram. Result: the bytes to send instead, "" for none, nil for
- * the old ones. */
-static int judge(lua_State *lua)
-{
-    const struct script_rule *rule = lua_touserdata(lua, 1);
-    const struct passing *passing = lua_touserdata(lua, 2);
-    lua_rawgeti(lua, LUA_REGISTRYINDEX, rule->reference);
-    if (rule->has_match) {
-        (void)lua_getiuservalue(lua, 3, 2);
-        push_passing_bytes(lua, passing);
-        push_fields_of(lua);
-        lua_remove(lua, -2);
-        lua_call(lua, 1, 1);
-        if (!lua_toboolean(lua, -1)) {
-            lua_pushnil(lua);
-            return 1;
-        }
-    }
-    if (rule->is_drop) {
-        lua_pushliteral(lua, "");
-        return 1;
-    }
-    (void)lua_getiuservalue(lua, 3, 1);
-    int changes = lua_gettop(lua);
-    push_passing_bytes(lua, passing);
     size_t length_bytes = 0;
+    push_bytes(lua, passing);
     const char *bytes = lua_tolstring(lua, -1, &length_bytes);
     script_push_raft_changed(lua, rp_view_make(bytes, length_bytes), changes, "a:tamper");
-    return 1;
 }
 
-static bool is_concerned(const struct passing *passing, const struct script_rule *rule)
+static void note_kept(const struct script_passing *passing)
 {
-    struct script_attacker *attacker = passing->attacker;
-    return (!rule->has_type || rule->type == passing->type) &&
-           script_rule_is_live(attacker, rule) &&
-           script_is_between(rule->from, rule->to, passing->passage) &&
-           sim_rng_chance(&attacker->rng, rule->chance);
-}
-
-/* True: the rule acts, and what goes out instead is on top of the main state's stack. */
-static bool apply_rule(const struct passing *passing, const struct script_rule *rule)
-{
-    struct script *script = passing->attacker->script;
-    if (script->is_over || !is_concerned(passing, rule)) {
-        return false;
-    }
-    bool was_condition = script->is_condition;
-    script_rest(script);
-    script->is_condition = true; /* a judgement: it changes nothing in the world */
-    lua_pushcfunction(script->lua, judge);
-    lua_pushlightuserdata(script->lua, (void *)(uintptr_t)rule);
-    lua_pushlightuserdata(script->lua, (void *)(uintptr_t)passing);
-    bool is_ok = script_call(script, 2, 1);
-    script->is_condition = was_condition;
-    if (!is_ok) {
-        script_story_fail(script);
-        return false;
-    }
-    if (lua_isnil(script->lua, -1)) {
-        lua_pop(script->lua, 1);
-        return false;
-    }
-    script_note_rule(passing->attacker, rule, passing->passage, passing->type);
-    return true;
+    sim_pod_note_recording(datagram_of(passing)->sender, datagram_of(passing)->message);
 }
 
 /* What a tap put there itself has nobody else's reference yet. */
@@ -163,48 +72,65 @@ static void put_chunk(struct rp_chunk *chunk, struct rp_chunk fresh, struct rp_b
 }
 
 /* The bytes are on top of the stack. False: no more rules. */
-static bool replace(struct passing *passing, struct rp_chunk *chunk, struct rp_block *original)
+static bool replace(struct passing_datagram *datagram, struct rp_chunk *chunk,
+                    struct rp_block *original)
 {
     size_t length_bytes = 0;
-    const char *bytes = lua_tolstring(passing->attacker->script->lua, -1, &length_bytes);
+    const char *bytes = lua_tolstring(datagram->passing.attacker->script->lua, -1, &length_bytes);
     struct rp_chunk fresh;
     if (length_bytes == 0) {
         put_chunk(chunk, (struct rp_chunk){original, NULL, 0}, original);
         return false;
     }
-    if (sim_pod_raft_chunk(passing->receiver, rp_view_make(bytes, length_bytes), &fresh) != 0) {
+    if (sim_pod_raft_chunk(datagram->receiver, rp_view_make(bytes, length_bytes), &fresh) != 0) {
         return false;
     }
     put_chunk(chunk, fresh, original);
-    passing->message = sim_pod_raft_message(*chunk);
+    datagram->message = sim_pod_raft_message(*chunk);
+    return true;
+}
+
+/* False: nothing that anybody could read. */
+static bool begin(struct passing_datagram *datagram, struct script_attacker *attacker,
+                  const struct sim_net_passage *passage, struct rp_chunk chunk)
+{
+    struct sim_world *world = attacker->script->world;
+    struct sim_net *net = sim_world_net(world);
+    memset(datagram, 0, sizeof *datagram);
+    datagram->sender = sim_world_labelled(world, sim_net_site_id(net, passage->from));
+    datagram->receiver = sim_world_labelled(world, sim_net_site_id(net, passage->to));
+    datagram->message = sim_pod_raft_message(chunk);
+    if (datagram->message == NULL || datagram->sender == NULL || datagram->receiver == NULL) {
+        return false;
+    }
+    datagram->passing = (struct script_passing){
+        .attacker = attacker,
+        .passage = passage,
+        .type = (uint16_t)(SCRIPT_RAFT_TYPE | (unsigned)sim_raft_message_kind(datagram->message)),
+        .push_bytes = push_bytes,
+        .push_fields = push_fields,
+        .push_changed = push_changed,
+        .kept = note_kept,
+    };
     return true;
 }
 
 void script_tap_datagram(struct script_attacker *attacker, const struct sim_net_passage *passage,
                          struct rp_chunk *chunk)
 {
-    struct sim_world *world = attacker->script->world;
-    struct sim_net *net = sim_world_net(world);
     struct rp_block *original = chunk->block;
-    struct passing passing = {
-        .attacker = attacker,
-        .passage = passage,
-        .sender = sim_world_labelled(world, sim_net_site_id(net, passage->from)),
-        .receiver = sim_world_labelled(world, sim_net_site_id(net, passage->to)),
-        .message = sim_pod_raft_message(*chunk),
-    };
-    if (passing.message == NULL || passing.sender == NULL || passing.receiver == NULL) {
+    struct passing_datagram datagram;
+    if (!begin(&datagram, attacker, passage, *chunk)) {
         return;
     }
     lua_State *lua = attacker->script->lua;
     int top = lua_gettop(lua);
-    passing.type = (uint16_t)(SCRIPT_RAFT_TYPE | (unsigned)sim_raft_message_kind(passing.message));
-    give_captures(&passing);
+    script_give_captures(&datagram.passing);
     bool is_on = !script_story_is_dropped(attacker->script);
     for (const struct script_rule *rule = attacker->rules; rule != NULL && is_on;
          rule = rule->next) {
-        if (apply_rule(&passing, rule)) {
-            is_on = replace(&passing, chunk, original);
+        if (script_rule_acts(rule, &datagram.passing)) {
+            is_on = replace(&datagram, chunk, original);
             lua_settop(lua, top);
         }
         is_on = is_on && !script_story_is_dropped(attacker->script);
@@ -245,8 +171,8 @@ int script_send_raft(lua_State *lua, struct script_attacker *attacker, struct si
         source = script_take_node(lua, -1, "a:send: as");
     }
     struct sim_raft_message **slot = script_push_raft_slot(lua);
-    if (sim_pod_forge_raft(pod, source == NULL ? pod : source, &script_plain_alloc, (int)kind,
-                           slot) != 0) {
+    if (sim_pod_forge_raft(pod, source == NULL ? pod : source, sim_libc_alloc(), (int)kind, slot) !=
+        0) {
         return luaL_error(lua, "out of memory");
     }
     script_set_raft_fields(lua, *slot, 3, "a:send", others);

@@ -2,7 +2,10 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "protocol/buffer.h"
+#include "sim/script_message.h"
 #include "sim/script_state.h"
+#include "tests/lib/test_alloc.h"
 
 #define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]))
 
@@ -223,6 +226,38 @@ START_TEST(ids_are_ordered_by_number)
 }
 END_TEST
 
+/* ---- Buffers --------------------------------------------------------------------------------- */
+
+/* Argument: the memory that the buffer takes. The script has none left for the text. */
+static int fill_and_finish(lua_State *lua)
+{
+    struct test_alloc *memory = lua_touserdata(lua, 1);
+    struct rp_buffer *buffer = script_push_buffer(lua, 1 << 20);
+    buffer->alloc = &memory->alloc;
+    ck_assert_int_eq(rp_buffer_append(buffer, rp_view_text("a text that nobody has yet")), 0);
+    ck_assert_uint_eq(memory->live_count, 1);
+    script_of(lua)->memory.used_bytes += SCRIPT_MEMORY_BYTES_MAX;
+    script_finish_buffer(lua, buffer);
+    return 1;
+}
+
+/* The limit of memory is hit between a buffer's birth and its end: the script ends, and nothing of it
+ * stays. */
+START_TEST(buffer_outlives_no_error)
+{
+    struct script *script = NULL;
+    struct test_alloc memory;
+    test_alloc_init(&memory);
+    ck_assert_int_eq(script_new("folder/case.lua", 1, NULL, &script), 0);
+    lua_pushcfunction(script->lua, fill_and_finish);
+    lua_pushlightuserdata(script->lua, &memory);
+    ck_assert(!script_call(script, 1, 1));
+    script->memory.used_bytes -= SCRIPT_MEMORY_BYTES_MAX;
+    script_free(script);
+    ck_assert_uint_eq(memory.live_count, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sandbox");
@@ -233,6 +268,7 @@ int main(void)
     tcase_add_loop_test(tc, replaced_functions_keep_their_meaning, 0, ROWS(values));
     tcase_add_test(tc, random_numbers_come_from_the_seed);
     tcase_add_test(tc, ids_are_ordered_by_number);
+    tcase_add_test(tc, buffer_outlives_no_error);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
