@@ -33,13 +33,17 @@ enum sweep_db_mode {
 SWEEP_MUST_USE int sweep_db_open(const char *path, const struct sweep_identity *identity,
                                  enum sweep_db_mode mode, struct sweep_db **db_out,
                                  char note_out[SWEEP_NOTE_BYTES]);
-/* For reading only: report, query, merge's sources. Errors: NOMEM, READ. */
+/* For reading only: report, query, merge's sources. Writes nothing, not even beside the file, unless a
+ * killed sweep left work to recover. Errors: NOMEM, READ. */
 SWEEP_MUST_USE int sweep_db_read(const char *path, struct sweep_db **db_out,
                                  char note_out[SWEEP_NOTE_BYTES]);
 /* Errors: WRITE. The database is sound, and open, whatever happened. NULL is fine. */
 int sweep_db_close(struct sweep_db *db, char note_out[SWEEP_NOTE_BYTES]);
 
-/* Writes one run. One that is there already (path, seed) is left as it is. Errors: NOMEM, WRITE: then
+/* The handle belongs to the process that opened it: a forked worker leaves it alone, and ends by
+ * _exit. SIGXFSZ should be ignored, so that a limit on file sizes is an error like a full disk. */
+
+/* Writes one run, in less than a millisecond where write-ahead logs work. One that is there already (path, seed) is left as it is. Errors: NOMEM, WRITE: then
  * nothing of the run is in the file. */
 SWEEP_MUST_USE int sweep_db_add(struct sweep_db *db, const struct sweep_run *run,
                                 char note_out[SWEEP_NOTE_BYTES]);
@@ -53,13 +57,22 @@ SWEEP_MUST_USE int sweep_db_each(struct sweep_db *db,
                                  bool (*each)(void *context, const struct sweep_run *run),
                                  void *context, char note_out[SWEEP_NOTE_BYTES]);
 
-/* Runs, and real seconds at work, over all sittings; for the table `sweep`. Errors: WRITE. */
+/* Of this sitting, for the table `sweep`: real seconds at work, which are added up over all sittings, and
+ * runs a second. Errors: WRITE. */
 SWEEP_MUST_USE int sweep_db_finish(struct sweep_db *db, double wall_s, double runs_per_s,
                                    bool is_complete, char note_out[SWEEP_NOTE_BYTES]);
 
-/* `replisim merge`: joins shards into a new file, which appears whole or not at all. A run that two sources hold
- * must be the same in both (fingerprint, verdict): else OTHER. Errors: NOMEM, READ, WRITE, OTHER. */
+/* `replisim merge`: joins shards into a new file, which appears whole or not at all; one that exists is
+ * refused (OTHER). A run that two sources hold must be the same in both (end, fingerprint), and the
+ * sources of one program, with the same parameters and scenarios: else OTHER. `is_forced` lets
+ * other programs and parameters pass, never two results of one run. Errors: NOMEM, READ, WRITE,
+ * OTHER. */
+struct sweep_merge_counts {
+    uint64_t runs, duplicates;
+};
 SWEEP_MUST_USE int sweep_db_merge(const char *target, const char *const *sources,
-                                  size_t source_count, char note_out[SWEEP_NOTE_BYTES]);
+                                  size_t source_count, bool is_forced,
+                                  struct sweep_merge_counts *counts_out,
+                                  char note_out[SWEEP_NOTE_BYTES]);
 
 #endif

@@ -61,4 +61,8 @@ struct sweep_violation {
 };
 bool sweep_run_violation(const struct sweep_run *run, size_t *at, struct sweep_violation *out);
 
+/* The object of a line of `run --json`, with or without its end. A seed beyond 2^63-1, which Jansson has
+ * no number for, is 0 in it. NULL: no JSON, or no memory. */
+json_t *sweep_run_parse(const char *line, size_t length_bytes);
+
 #endif
