@@ -72,6 +72,10 @@ static char *make_repeat(const struct script_options *options)
         append(&text, " --without ");
         append_word(&text, sim_property_name(options->withouts[index]));
     }
+    if (options->decisions_path != NULL) {
+        append(&text, " --decisions ");
+        append_word(&text, options->decisions_path);
+    }
     return text;
 }
 

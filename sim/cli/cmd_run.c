@@ -5,6 +5,8 @@
 
 #include "protocol/error.h"
 #include "reports/report.h"
+#include "sim/cli/decisions.h"
+#include "sim/nemesis.h"
 #include "sim/result.h"
 #include "sim/script.h"
 #include "sim/trace.h"
@@ -17,7 +19,9 @@ struct run_options {
     size_t set_count;
     enum sim_property withouts[SIM_PROPERTY_COUNT]; /* checkers that are off */
     size_t without_count;
-    const char *out, *trace; /* NULL: not asked for */
+    const char *out, *trace;        /* NULL: not asked for */
+    const char *decisions_path;     /* NULL: random trouble draws */
+    struct cli_decisions decisions; /* owned; of that file */
     enum sim_trace_format trace_format;
     double timeout_s; /* 0: none */
     bool is_json, is_quiet, is_determinism_checked;
@@ -26,7 +30,9 @@ struct run_options {
 /* One run of the script, and the sink of its trace. */
 struct run {
     struct script_outcome outcome;
-    FILE *sink; /* borrowed; NULL: no trace */
+    FILE *sink;                        /* borrowed; NULL: no trace */
+    const struct run_options *options; /* borrowed */
+    int replay_status;
     enum sim_trace_format sink_format;
     bool is_sink_failed;
     double wall_s;
@@ -43,6 +49,7 @@ enum {
     OPTION_CHECK,
     OPTION_TIMEOUT,
     OPTION_WITHOUT,
+    OPTION_DECISIONS,
     OPTION_QUIET
 };
 
@@ -55,6 +62,7 @@ static const struct cli_option options_known[] = {
     [OPTION_CHECK] = {"--check-determinism", NULL, false},
     [OPTION_TIMEOUT] = {"--timeout", NULL, true},
     [OPTION_WITHOUT] = {"--without", NULL, true},
+    [OPTION_DECISIONS] = {"--decisions", NULL, true},
     [OPTION_QUIET] = {"--quiet", "-q", false},
 };
 
@@ -122,6 +130,7 @@ static bool take_option(struct run_options *options, size_t option, const char *
         return true;
     case OPTION_WITHOUT: return take_without(options, value);
     case OPTION_TRACE: return take_trace(options, value);
+    case OPTION_DECISIONS: options->decisions_path = value; return true;
     case OPTION_OUT: options->out = value; return true;
     case OPTION_JSON: options->is_json = true; return true;
     case OPTION_CHECK: options->is_determinism_checked = true; return true;
@@ -174,6 +183,10 @@ static void world_begins(void *context, struct sim_world *world)
     if (run->sink != NULL) {
         sim_trace_sink(sim_world_trace(world), run->sink, run->sink_format);
     }
+    if (run->options->decisions_path != NULL) {
+        const struct cli_decisions *decisions = &run->options->decisions;
+        run->replay_status = sim_nemesis_replay(world, decisions->rows, decisions->count);
+    }
     cli_watch_world(world);
 }
 
@@ -191,6 +204,7 @@ static bool run_once(const struct run_options *options, struct run *run, FILE *s
                      enum sim_trace_format format, FILE *log)
 {
     memset(run, 0, sizeof *run);
+    run->options = options;
     run->sink = sink;
     run->sink_format = format;
     struct script_options script = {
@@ -200,6 +214,7 @@ static bool run_once(const struct run_options *options, struct run *run, FILE *s
         .seed = options->seed,
         .withouts = options->withouts,
         .without_count = options->without_count,
+        .decisions_path = options->decisions_path,
         .log = log,
         .watch_context = run,
         .world_begins = world_begins,
@@ -207,6 +222,7 @@ static bool run_once(const struct run_options *options, struct run *run, FILE *s
     };
     double began_s = cli_watch_now();
     int status = script_run_file(&script, &run->outcome);
+    status = status == 0 ? run->replay_status : status;
     run->wall_s = cli_watch_now() - began_s;
     cli_watch_world(NULL);
     if (run->outcome.result != NULL) {
@@ -456,6 +472,8 @@ int cli_run(int argc, char **argv)
         return CLI_EXIT_BROKEN;
     }
     bool is_ready = read_options(&options, argc, argv) &&
+                    (options.decisions_path == NULL ||
+                     cli_decisions_read(&options.decisions, options.decisions_path)) &&
                     (options.out == NULL || cli_folder_check(options.out)) &&
                     (options.trace == NULL || cli_file_open(&trace, options.trace));
     if (is_ready) {
@@ -465,6 +483,7 @@ int cli_run(int argc, char **argv)
         script_outcome_clear(&run.outcome);
     }
     cli_file_drop(&trace);
+    cli_decisions_clear(&options.decisions);
     free(options.sets);
     return code;
 }
