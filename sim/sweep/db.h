@@ -29,7 +29,8 @@ enum sweep_db_mode {
 };
 
 /* Errors: NOMEM, READ (no database, another version, corrupt), WRITE (also a full disk), LOCKED, OTHER
- * (which part differs is in the note). `note_out` names the file, what is wrong and what to do. */
+ * (which part differs is in the note). `note_out` names the file, what is wrong and what to do.
+ * `path` NULL: a temporary database, with mode NEW, which goes with sweep_db_close. */
 SWEEP_MUST_USE int sweep_db_open(const char *path, const struct sweep_identity *identity,
                                  enum sweep_db_mode mode, struct sweep_db **db_out,
                                  char note_out[SWEEP_NOTE_BYTES]);
