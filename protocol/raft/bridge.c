@@ -578,6 +578,11 @@ static int create_library(struct rp_bridge *bridge)
     params->io->start = start_between;
     bridge->io_send = params->io->send;
     params->io->send = rp_bridge_send;
+    bridge->io_load = params->io->load;
+    params->io->load = rp_bridge_load;
+    bridge->io_snapshot_put = params->io->snapshot_put;
+    params->io->snapshot_put = rp_bridge_snapshot_put;
+    raft_configuration_init(&bridge->base);
     raft_set_election_timeout(&bridge->raft, params->election_timeout_ms);
     raft_set_heartbeat_timeout(&bridge->raft, params->heartbeat_interval_ms);
     raft_set_pre_vote(&bridge->raft, true);
@@ -640,5 +645,8 @@ void rp_bridge_free(struct rp_bridge *bridge)
     RP_ASSERT(bridge->is_closed);
     bridge->params.io->start = bridge->io_start;
     bridge->params.io->send = bridge->io_send;
+    bridge->params.io->load = bridge->io_load;
+    bridge->params.io->snapshot_put = bridge->io_snapshot_put;
+    raft_configuration_close(&bridge->base);
     discard(bridge);
 }

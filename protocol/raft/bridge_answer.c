@@ -51,6 +51,9 @@ void rp_bridge_take(struct rp_bridge *bridge, struct raft_message *message)
 {
     const struct raft *raft = &bridge->raft;
     bool is_entries = message->type == RAFT_IO_APPEND_ENTRIES;
+    if (is_entries && !rp_bridge_roll_back(bridge, message)) {
+        return;
+    }
     bool is_ignored = raft->snapshot.put.data != NULL; /* the library is busy with a snapshot */
     if (is_entries) {
         bridge->asked_term = message->append_entries.term;

@@ -12,10 +12,9 @@ static const uint8_t SNAPSHOT_MAGIC[4] = {'R', 'P', 'B', '1'};
 /* The term of an entry that is being applied. libraft's apply does not tell it, its log does. */
 static uint64_t term_of(const struct rp_bridge *bridge, uint64_t index)
 {
-    const struct raft_log *log = &bridge->raft.log;
-    RP_ASSERT(log->entries != NULL && index > log->offset);
-    size_t place = (log->front + (size_t)(index - log->offset - 1)) % log->size;
-    return log->entries[place].term;
+    const struct raft_entry *entry = rp_bridge_entry(bridge, index);
+    RP_ASSERT(entry != NULL);
+    return entry->term;
 }
 
 unsigned rp_bridge_snapshot_threshold(const struct rp_bridge *bridge)
@@ -136,6 +135,8 @@ static int fsm_restore(struct raft_fsm *fsm, struct raft_buffer *buffer)
         bridge->command_index = index;
         rp_bridge_drain_soon(bridge);
     }
+    /* What was not committed went with the log. libraft goes on to wait for it (docs/decisions, 0056). */
+    bridge->raft.configuration_uncommitted_index = 0;
     raft_free(buffer->base);
     return 0;
 }

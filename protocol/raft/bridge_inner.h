@@ -1,4 +1,4 @@
-/* Shared by bridge.c, bridge_fsm.c, bridge_propose.c and bridge_view.c alone. */
+/* Shared by the bridge_*.c alone. */
 #ifndef REPLISIM_PROTOCOL_RAFT_BRIDGE_INNER_H
 #define REPLISIM_PROTOCOL_RAFT_BRIDGE_INNER_H
 
@@ -31,6 +31,19 @@ struct rp_bridge {
     raft_io_recv_cb library_recv;
     int (*io_send)(struct raft_io *io, struct raft_io_send *request,
                    const struct raft_message *message, raft_io_send_cb done);
+
+    int (*io_load)(struct raft_io *io, raft_term *term, raft_id *vote,
+                   struct raft_snapshot **snapshot, raft_index *start_index,
+                   struct raft_entry *entries[], size_t *count);
+    int (*io_snapshot_put)(struct raft_io *io, unsigned trailing,
+                           struct raft_io_snapshot_put *request,
+                           const struct raft_snapshot *snapshot, raft_io_snapshot_put_cb done);
+
+    /* bridge_rollback.c: the members as of the last snapshot. No later ones were told of by what the log
+     * has lost at its front. */
+    struct raft_configuration base;
+    raft_index base_index;
+    struct raft_snapshot stored; /* what the io got, until its next one */
 
     /* bridge_answer.c: up to here our log is the leader's of that term. */
     uint64_t proven_term, proven_index;
@@ -89,6 +102,20 @@ int rp_bridge_send(struct raft_io *io, struct raft_io_send *request,
                    const struct raft_message *message, raft_io_send_cb done);
 /* Hands a message to the library. */
 void rp_bridge_take(struct rp_bridge *bridge, struct raft_message *message);
+
+/* ---- bridge_rollback.c ----------------------------------------------------------------------- */
+
+/* In the library's log; NULL: it is not there (any more, or yet). */
+const struct raft_entry *rp_bridge_entry(const struct rp_bridge *bridge, uint64_t index);
+/* Ahead of an AppendEntries. False: there is no memory, and the message is gone. */
+bool rp_bridge_roll_back(struct rp_bridge *bridge, const struct raft_message *message);
+/* In place of the io's own. */
+int rp_bridge_snapshot_put(struct raft_io *io, unsigned trailing,
+                           struct raft_io_snapshot_put *request,
+                           const struct raft_snapshot *snapshot, raft_io_snapshot_put_cb done);
+int rp_bridge_load(struct raft_io *io, raft_term *term, raft_id *vote,
+                   struct raft_snapshot **snapshot, raft_index *start_index,
+                   struct raft_entry *entries[], size_t *count);
 
 /* ---- bridge_fsm.c ---------------------------------------------------------------------------- */
 
