@@ -1,9 +1,9 @@
 #include "fault/hostile_inner.h"
 
+#include "fault/between.h"
 #include "protocol/error.h"
 #include "protocol/frame.h"
 #include "protocol/limits.h"
-#include "protocol/table.h"
 
 /* The decorator: which connections answer a fetch, and what the node's bytes on them turn into.
  *
@@ -42,26 +42,17 @@ struct hostile_conn {
 };
 
 struct fault_hostile {
+    struct fault_between between; /* records are owned */
     struct fault_hostile_params params;
-    struct rp_net_port port;
-    struct rp_net_events events;
-    struct rp_net_events node; /* borrowed context */
     bool is_active;
     struct fault_hostile_spec spec;
-    struct rp_table conns; /* handle -> owned hostile_conn */
 };
 
 /* ---- Records ------------------------------------------------------------------------------------- */
 
-static struct rp_view key_of(const rp_conn *conn)
-{
-    return rp_view_make(conn, sizeof *conn);
-}
-
 static struct hostile_conn *find(const struct fault_hostile *hostile, rp_conn conn)
 {
-    return rp_table_count(&hostile->conns) == 0 ? NULL
-                                                : rp_table_get(&hostile->conns, key_of(&conn));
+    return fault_between_find(&hostile->between, conn);
 }
 
 static void disarm(struct hostile_conn *conn)
@@ -92,7 +83,7 @@ static void destroy(struct hostile_conn *conn)
 /* From here on the connection, if it lives, passes unchanged. */
 static void forget(struct hostile_conn *conn)
 {
-    (void)rp_table_remove(&conn->hostile->conns, key_of(&conn->conn));
+    fault_between_remove(&conn->hostile->between, conn->conn);
     destroy(conn);
 }
 
@@ -111,7 +102,7 @@ static struct hostile_conn *conn_new(struct fault_hostile *hostile, rp_conn hand
     conn->timer.fire = on_timer;
     conn->timer.context = conn;
     rp_frame_reader_init(&conn->reader, alloc);
-    if (rp_table_put(&hostile->conns, key_of(&conn->conn), conn, NULL) != 0) {
+    if (fault_between_put(&hostile->between, &conn->conn, conn) != 0) {
         destroy(conn);
         return NULL;
     }
@@ -134,7 +125,7 @@ static void begin_misdeed(struct hostile_conn *conn)
 static void end_conn(struct hostile_conn *conn)
 {
     struct fault_hostile *hostile = conn->hostile;
-    const struct rp_net_port *net = &hostile->params.net;
+    const struct rp_net_port *net = &hostile->between.below;
     rp_conn handle = conn->conn;
     bool is_node_gone = conn->is_node_gone;
     if (conn->is_reset) {
@@ -144,7 +135,7 @@ static void end_conn(struct hostile_conn *conn)
     }
     forget(conn);
     if (!is_node_gone) {
-        hostile->node.ended(hostile->node.context, handle, RP_ERR_RESET);
+        hostile->between.node.ended(hostile->between.node.context, handle, RP_ERR_RESET);
     }
 }
 
@@ -164,7 +155,7 @@ static void close_soon(struct hostile_conn *conn, bool is_reset)
 /* True: nothing is left that has to go first. */
 static bool push_out(struct hostile_conn *conn)
 {
-    const struct rp_net_port *net = &conn->hostile->params.net;
+    const struct rp_net_port *net = &conn->hostile->between.below;
     if (conn->out.length_bytes > 0) {
         size_t taken = net->send(net->state, conn->conn, conn->out);
         conn->out = rp_chunk_slice(conn->out, taken, conn->out.length_bytes - taken);
@@ -195,7 +186,7 @@ static int set_out(struct hostile_conn *conn, struct rp_view bytes)
 
 static size_t pass(struct hostile_conn *conn, struct rp_chunk chunk)
 {
-    const struct rp_net_port *net = &conn->hostile->params.net;
+    const struct rp_net_port *net = &conn->hostile->between.below;
     size_t taken = net->send(net->state, conn->conn, chunk);
     conn->body_bytes += taken;
     return taken;
@@ -411,16 +402,16 @@ static void take_request(struct hostile_conn *conn, struct rp_view input)
 static void on_accepted(void *context, rp_conn handle)
 {
     struct fault_hostile *hostile = context;
-    if (hostile->is_active && rp_table_count(&hostile->conns) < RP_INBOUND_COUNT_MAX) {
+    if (hostile->is_active && rp_table_count(&hostile->between.conns) < RP_INBOUND_COUNT_MAX) {
         (void)conn_new(hostile, handle); /* without a record it is answered honestly */
     }
-    hostile->node.accepted(hostile->node.context, handle);
+    hostile->between.node.accepted(hostile->between.node.context, handle);
 }
 
 static void on_connected(void *context, rp_conn handle, int error)
 {
     struct fault_hostile *hostile = context;
-    hostile->node.connected(hostile->node.context, handle, error);
+    hostile->between.node.connected(hostile->between.node.context, handle, error);
 }
 
 static void on_received(void *context, rp_conn handle, struct rp_chunk chunk)
@@ -433,7 +424,7 @@ static void on_received(void *context, rp_conn handle, struct rp_chunk chunk)
     if (conn != NULL && conn->stage == CONN_REQUEST) {
         take_request(conn, rp_chunk_view(chunk));
     }
-    hostile->node.received(hostile->node.context, handle, chunk);
+    hostile->between.node.received(hostile->between.node.context, handle, chunk);
 }
 
 static void on_writable(void *context, rp_conn handle)
@@ -449,7 +440,7 @@ static void on_writable(void *context, rp_conn handle)
         }
         return;
     }
-    hostile->node.writable(hostile->node.context, handle);
+    hostile->between.node.writable(hostile->between.node.context, handle);
 }
 
 static void on_ended(void *context, rp_conn handle, int error)
@@ -457,7 +448,7 @@ static void on_ended(void *context, rp_conn handle, int error)
     struct fault_hostile *hostile = context;
     struct hostile_conn *conn = find(hostile, handle);
     if (conn == NULL) {
-        hostile->node.ended(hostile->node.context, handle, error);
+        hostile->between.node.ended(hostile->between.node.context, handle, error);
         return;
     }
     bool is_ours = conn->is_node_gone || conn->stage == CONN_HELD || conn->stage == CONN_CLOSING ||
@@ -471,7 +462,7 @@ static void on_ended(void *context, rp_conn handle, int error)
         forget(conn);
     }
     if (!is_node_gone) {
-        hostile->node.ended(hostile->node.context, handle, error);
+        hostile->between.node.ended(hostile->between.node.context, handle, error);
     }
 }
 
@@ -489,7 +480,7 @@ static void on_drip(struct hostile_conn *conn)
     if (conn->is_node_gone) {
         end_conn(conn);
     } else {
-        hostile->node.writable(hostile->node.context, conn->conn);
+        hostile->between.node.writable(hostile->between.node.context, conn->conn);
     }
 }
 
@@ -505,30 +496,12 @@ static void on_timer(void *context)
 
 /* ---- Calls of the node --------------------------------------------------------------------------------------- */
 
-static int port_listen(void *state)
-{
-    const struct rp_net_port *net = &((struct fault_hostile *)state)->params.net;
-    return net->listen(net->state);
-}
-
-static void port_listen_stop(void *state)
-{
-    const struct rp_net_port *net = &((struct fault_hostile *)state)->params.net;
-    net->listen_stop(net->state);
-}
-
-static int port_dial(void *state, struct rp_view address, rp_conn *conn_out)
-{
-    const struct rp_net_port *net = &((struct fault_hostile *)state)->params.net;
-    return net->dial(net->state, address, conn_out);
-}
-
 static size_t port_send(void *state, rp_conn handle, struct rp_chunk chunk)
 {
     struct fault_hostile *hostile = state;
     struct hostile_conn *conn = find(hostile, handle);
     if (conn == NULL || conn->stage == CONN_REQUEST) {
-        return hostile->params.net.send(hostile->params.net.state, handle, chunk);
+        return hostile->between.below.send(hostile->between.below.state, handle, chunk);
     }
     size_t taken = 0;
     if (conn->stage == CONN_ACK) {
@@ -543,18 +516,12 @@ static size_t port_send(void *state, rp_conn handle, struct rp_chunk chunk)
     return chunk.length_bytes;
 }
 
-static void port_pause(void *state, rp_conn handle, bool is_paused)
-{
-    struct fault_hostile *hostile = state;
-    hostile->params.net.pause(hostile->params.net.state, handle, is_paused);
-}
-
 static void port_close(void *state, rp_conn handle)
 {
     struct fault_hostile *hostile = state;
     struct hostile_conn *conn = find(hostile, handle);
     if (conn == NULL) {
-        hostile->params.net.close(hostile->params.net.state, handle);
+        hostile->between.below.close(hostile->between.below.state, handle);
         return;
     }
     conn->is_node_gone = true;
@@ -576,7 +543,7 @@ static void port_abort(void *state, rp_conn handle)
     if (conn != NULL) {
         forget(conn);
     }
-    hostile->params.net.abort(hostile->params.net.state, handle);
+    hostile->between.below.abort(hostile->between.below.state, handle);
 }
 
 static size_t port_unsent_bytes(void *state, rp_conn handle)
@@ -584,7 +551,7 @@ static size_t port_unsent_bytes(void *state, rp_conn handle)
     struct fault_hostile *hostile = state;
     const struct hostile_conn *conn = find(hostile, handle);
     size_t kept = conn == NULL ? 0 : conn->out.length_bytes + conn->drip.length_bytes;
-    return kept + hostile->params.net.unsent_bytes(hostile->params.net.state, handle);
+    return kept + hostile->between.below.unsent_bytes(hostile->between.below.state, handle);
 }
 
 /* ---- Life --------------------------------------------------------------------------------------------------------- */
@@ -596,18 +563,12 @@ int fault_hostile_new(const struct fault_hostile_params *params, struct fault_ho
         return RP_ERR_NOMEM;
     }
     hostile->params = *params;
-    hostile->port = (struct rp_net_port){
-        .state = hostile,
-        .listen = port_listen,
-        .listen_stop = port_listen_stop,
-        .dial = port_dial,
-        .send = port_send,
-        .pause = port_pause,
-        .close = port_close,
-        .abort = port_abort,
-        .unsent_bytes = port_unsent_bytes,
-    };
-    hostile->events = (struct rp_net_events){
+    fault_between_init(&hostile->between, &params->net, params->alloc);
+    hostile->between.port.send = port_send;
+    hostile->between.port.close = port_close;
+    hostile->between.port.abort = port_abort;
+    hostile->between.port.unsent_bytes = port_unsent_bytes;
+    hostile->between.events = (struct rp_net_events){
         .context = hostile,
         .accepted = on_accepted,
         .connected = on_connected,
@@ -615,7 +576,6 @@ int fault_hostile_new(const struct fault_hostile_params *params, struct fault_ho
         .writable = on_writable,
         .ended = on_ended,
     };
-    rp_table_init(&hostile->conns, params->alloc);
     *hostile_out = hostile;
     return 0;
 }
@@ -626,24 +586,23 @@ void fault_hostile_free(struct fault_hostile *hostile)
         return;
     }
     size_t cursor = 0;
-    for (struct hostile_conn *conn = rp_table_next(&hostile->conns, &cursor); conn != NULL;
-         conn = rp_table_next(&hostile->conns, &cursor)) {
+    for (struct hostile_conn *conn = fault_between_next(&hostile->between, &cursor); conn != NULL;
+         conn = fault_between_next(&hostile->between, &cursor)) {
         forget(conn);
     }
-    rp_table_clear(&hostile->conns);
+    fault_between_clear(&hostile->between);
     rp_release(hostile->params.alloc, hostile);
 }
 
 const struct rp_net_port *fault_hostile_port(const struct fault_hostile *hostile)
 {
-    return &hostile->port;
+    return &hostile->between.port;
 }
 
 const struct rp_net_events *fault_hostile_events(struct fault_hostile *hostile,
                                                  const struct rp_net_events *node_events)
 {
-    hostile->node = *node_events;
-    return &hostile->events;
+    return fault_between_events(&hostile->between, node_events);
 }
 
 /* A connection in the middle of its misdeed is closed, unless the rest of it can be honest. */
@@ -663,8 +622,8 @@ static void let_go(struct hostile_conn *conn)
 void fault_hostile_set(struct fault_hostile *hostile, const struct fault_hostile_spec *spec)
 {
     size_t cursor = 0;
-    for (struct hostile_conn *conn = rp_table_next(&hostile->conns, &cursor); conn != NULL;
-         conn = rp_table_next(&hostile->conns, &cursor)) {
+    for (struct hostile_conn *conn = fault_between_next(&hostile->between, &cursor); conn != NULL;
+         conn = fault_between_next(&hostile->between, &cursor)) {
         let_go(conn);
     }
     hostile->is_active = spec != NULL;
@@ -678,8 +637,8 @@ void fault_hostile_set(struct fault_hostile *hostile, const struct fault_hostile
 size_t fault_hostile_held_count(const struct fault_hostile *hostile)
 {
     size_t cursor = 0, count = 0;
-    for (const struct hostile_conn *conn = rp_table_next(&hostile->conns, &cursor); conn != NULL;
-         conn = rp_table_next(&hostile->conns, &cursor)) {
+    for (const struct hostile_conn *conn = fault_between_next(&hostile->between, &cursor);
+         conn != NULL; conn = fault_between_next(&hostile->between, &cursor)) {
         count += conn->is_node_gone;
     }
     return count;

@@ -1,7 +1,7 @@
 #include "fault/stream.h"
 
+#include "fault/between.h"
 #include "protocol/error.h"
-#include "protocol/table.h"
 
 /* Something that came and waits to be given to the node. */
 struct item {
@@ -34,26 +34,17 @@ struct stream_conn {
 };
 
 struct fault_stream {
+    struct fault_between between; /* records are owned */
     struct fault_stream_params params;
-    struct rp_net_port port;
-    struct rp_net_events events;
-    struct rp_net_events node; /* borrowed context */
     struct fault_stream_spec spec;
     rp_time_ns stalled_until_ns;
-    struct rp_table conns; /* handle -> owned stream_conn */
 };
 
 /* ---- Records ------------------------------------------------------------------------------------- */
 
-static struct rp_view key_of(const rp_conn *handle)
-{
-    return rp_view_make(handle, sizeof *handle);
-}
-
 static struct stream_conn *find(const struct fault_stream *stream, rp_conn handle)
 {
-    return rp_table_count(&stream->conns) == 0 ? NULL
-                                               : rp_table_get(&stream->conns, key_of(&handle));
+    return fault_between_find(&stream->between, handle);
 }
 
 static rp_time_ns now(const struct fault_stream *stream)
@@ -91,7 +82,7 @@ static void destroy(struct stream_conn *conn)
 /* From here on the connection, if it lives, passes as it is. */
 static void forget(struct stream_conn *conn)
 {
-    (void)rp_table_remove(&conn->stream->conns, key_of(&conn->handle));
+    fault_between_remove(&conn->stream->between, conn->handle);
     destroy(conn);
 }
 
@@ -112,7 +103,7 @@ static struct stream_conn *record_of(struct fault_stream *stream, rp_conn handle
     conn->handle = handle;
     conn->timer.fire = on_timer;
     conn->timer.context = conn;
-    if (rp_table_put(&stream->conns, key_of(&conn->handle), conn, NULL) != 0) {
+    if (fault_between_put(&stream->between, &conn->handle, conn) != 0) {
         destroy(conn);
         return NULL;
     }
@@ -154,7 +145,7 @@ static void pop(struct stream_conn *conn)
 /* The peer is held up while too much waits here, or the node says so. */
 static void set_paused(struct stream_conn *conn)
 {
-    const struct rp_net_port *net = &conn->stream->params.net;
+    const struct rp_net_port *net = &conn->stream->between.below;
     conn->is_held_up = conn->queued_bytes >= FAULT_STREAM_QUEUE_BYTES;
     net->pause(net->state, conn->handle, conn->is_node_paused || conn->is_held_up);
 }
@@ -222,22 +213,22 @@ static void rest(struct stream_conn *conn)
 static void give_reset(struct stream_conn *conn)
 {
     struct fault_stream *stream = conn->stream;
-    const struct rp_net_port *net = &stream->params.net;
+    const struct rp_net_port *net = &stream->between.below;
     rp_conn handle = conn->handle;
     enum birth birth = conn->birth;
     bool is_node_gone = conn->is_node_gone;
     net->abort(net->state, handle);
     forget(conn);
     if (birth == BIRTH_CONNECTED) {
-        stream->node.connected(stream->node.context, handle, RP_ERR_RESET);
+        stream->between.node.connected(stream->between.node.context, handle, RP_ERR_RESET);
     } else if (birth == BIRTH_TOLD && !is_node_gone) {
-        stream->node.ended(stream->node.context, handle, RP_ERR_RESET);
+        stream->between.node.ended(stream->between.node.context, handle, RP_ERR_RESET);
     }
 }
 
 static void give_close(struct stream_conn *conn)
 {
-    const struct rp_net_port *net = &conn->stream->params.net;
+    const struct rp_net_port *net = &conn->stream->between.below;
     rp_conn handle = conn->handle;
     forget(conn);
     net->close(net->state, handle);
@@ -247,7 +238,7 @@ static void give_close(struct stream_conn *conn)
 static void give_birth(struct stream_conn *conn)
 {
     struct fault_stream *stream = conn->stream;
-    const struct rp_net_port *net = &stream->params.net;
+    const struct rp_net_port *net = &stream->between.below;
     enum birth birth = conn->birth;
     int error = conn->birth_error;
     rp_conn handle = conn->handle;
@@ -260,9 +251,9 @@ static void give_birth(struct stream_conn *conn)
         forget(conn);
     }
     if (birth == BIRTH_CONNECTED) {
-        stream->node.connected(stream->node.context, handle, error);
+        stream->between.node.connected(stream->between.node.context, handle, error);
     } else if (error == 0) {
-        stream->node.accepted(stream->node.context, handle);
+        stream->between.node.accepted(stream->between.node.context, handle);
     }
 }
 
@@ -270,14 +261,14 @@ static void give_room(struct stream_conn *conn)
 {
     struct fault_stream *stream = conn->stream;
     conn->wants_room = false;
-    stream->node.writable(stream->node.context, conn->handle);
+    stream->between.node.writable(stream->between.node.context, conn->handle);
 }
 
 static void give_end(struct stream_conn *conn)
 {
     struct fault_stream *stream = conn->stream;
     pop(conn);
-    stream->node.ended(stream->node.context, conn->handle, 0);
+    stream->between.node.ended(stream->between.node.context, conn->handle, 0);
 }
 
 /* What is due already is made one with the first, up to what one read takes. */
@@ -349,7 +340,7 @@ static void give_bytes(struct stream_conn *conn)
     if (fault_random_chance(random, stream->spec.corrupt)) {
         fault_piece_corrupt(stream->params.alloc, random, &chunk);
     }
-    stream->node.received(stream->node.context, conn->handle, chunk);
+    stream->between.node.received(stream->between.node.context, conn->handle, chunk);
     rp_block_release(chunk.block);
 }
 
@@ -394,7 +385,7 @@ static void on_timer(void *context)
 static void on_accepted(void *context, rp_conn handle)
 {
     struct fault_stream *stream = context;
-    const struct rp_net_port *net = &stream->params.net;
+    const struct rp_net_port *net = &stream->between.below;
     bool is_waiting = stream->spec.inbound == FAULT_DOOR_BLACKHOLE || is_stalled(stream);
     struct stream_conn *conn = is_waiting ? record_of(stream, handle) : NULL;
     if (conn != NULL) {
@@ -403,14 +394,14 @@ static void on_accepted(void *context, rp_conn handle)
     } else if (is_waiting || stream->spec.inbound == FAULT_DOOR_REFUSES) {
         net->abort(net->state, handle);
     } else {
-        stream->node.accepted(stream->node.context, handle);
+        stream->between.node.accepted(stream->between.node.context, handle);
     }
 }
 
 static void on_connected(void *context, rp_conn handle, int error)
 {
     struct fault_stream *stream = context;
-    const struct rp_net_port *net = &stream->params.net;
+    const struct rp_net_port *net = &stream->between.below;
     bool is_waiting = stream->spec.outbound == FAULT_DOOR_BLACKHOLE || is_stalled(stream);
     struct stream_conn *conn = is_waiting ? record_of(stream, handle) : NULL;
     if (conn != NULL) {
@@ -423,7 +414,7 @@ static void on_connected(void *context, rp_conn handle, int error)
         net->abort(net->state, handle);
         error = RP_ERR_REFUSED;
     }
-    stream->node.connected(stream->node.context, handle, error);
+    stream->between.node.connected(stream->between.node.context, handle, error);
 }
 
 static void on_received(void *context, rp_conn handle, struct rp_chunk chunk)
@@ -434,7 +425,7 @@ static void on_received(void *context, rp_conn handle, struct rp_chunk chunk)
         conn = record_of(stream, handle);
     }
     if (conn == NULL) {
-        stream->node.received(stream->node.context, handle, chunk);
+        stream->between.node.received(stream->between.node.context, handle, chunk);
         return;
     }
     if (conn->is_node_gone || chunk.length_bytes == 0) {
@@ -460,7 +451,7 @@ static void on_writable(void *context, rp_conn handle)
         rest(conn);
         return;
     }
-    stream->node.writable(stream->node.context, handle);
+    stream->between.node.writable(stream->between.node.context, handle);
 }
 
 /* The port's handle is gone. */
@@ -477,7 +468,7 @@ static void on_lost(struct fault_stream *stream, struct stream_conn *conn, rp_co
         forget(conn);
     }
     if (is_known) {
-        stream->node.ended(stream->node.context, handle, error);
+        stream->between.node.ended(stream->between.node.context, handle, error);
     }
 }
 
@@ -497,7 +488,7 @@ static void on_ended(void *context, rp_conn handle, int error)
         return;
     }
     if (conn == NULL) {
-        stream->node.ended(stream->node.context, handle, 0);
+        stream->between.node.ended(stream->between.node.context, handle, 0);
         return;
     }
     conn->is_broken = conn->is_broken || !push(conn, NOTHING, true);
@@ -506,28 +497,10 @@ static void on_ended(void *context, rp_conn handle, int error)
 
 /* ---- Calls of the node --------------------------------------------------------------------------- */
 
-static int port_listen(void *state)
-{
-    const struct rp_net_port *net = &((struct fault_stream *)state)->params.net;
-    return net->listen(net->state);
-}
-
-static void port_listen_stop(void *state)
-{
-    const struct rp_net_port *net = &((struct fault_stream *)state)->params.net;
-    net->listen_stop(net->state);
-}
-
-static int port_dial(void *state, struct rp_view address, rp_conn *conn_out)
-{
-    const struct rp_net_port *net = &((struct fault_stream *)state)->params.net;
-    return net->dial(net->state, address, conn_out);
-}
-
 /* The bit may lie beyond what is taken: then nothing was damaged this time. */
 static size_t send_changed(struct fault_stream *stream, rp_conn handle, struct rp_chunk chunk)
 {
-    const struct rp_net_port *net = &stream->params.net;
+    const struct rp_net_port *net = &stream->between.below;
     (void)rp_block_retain(chunk.block);
     fault_piece_corrupt(stream->params.alloc, &stream->params.random, &chunk);
     size_t taken = net->send(net->state, handle, chunk);
@@ -539,7 +512,7 @@ static size_t port_send(void *state, rp_conn handle, struct rp_chunk chunk)
 {
     struct fault_stream *stream = state;
     const struct fault_stream_spec *spec = &stream->spec;
-    const struct rp_net_port *net = &stream->params.net;
+    const struct rp_net_port *net = &stream->between.below;
     struct stream_conn *conn = find(stream, handle);
     if (chunk.length_bytes == 0 || (conn == NULL && is_passive(stream))) {
         return net->send(net->state, handle, chunk);
@@ -566,7 +539,7 @@ static size_t port_send(void *state, rp_conn handle, struct rp_chunk chunk)
 static void port_pause(void *state, rp_conn handle, bool is_paused)
 {
     struct fault_stream *stream = state;
-    const struct rp_net_port *net = &stream->params.net;
+    const struct rp_net_port *net = &stream->between.below;
     struct stream_conn *conn = find(stream, handle);
     if (conn == NULL) {
         net->pause(net->state, handle, is_paused);
@@ -581,7 +554,7 @@ static void port_pause(void *state, rp_conn handle, bool is_paused)
 static void port_close(void *state, rp_conn handle)
 {
     struct fault_stream *stream = state;
-    const struct rp_net_port *net = &stream->params.net;
+    const struct rp_net_port *net = &stream->between.below;
     bool is_kept = is_stalled(stream);
     struct stream_conn *conn = is_kept ? record_of(stream, handle) : find(stream, handle);
     if (conn != NULL && is_kept && conn->birth == BIRTH_TOLD) {
@@ -602,7 +575,7 @@ static void port_close(void *state, rp_conn handle)
 static void port_abort(void *state, rp_conn handle)
 {
     struct fault_stream *stream = state;
-    const struct rp_net_port *net = &stream->params.net;
+    const struct rp_net_port *net = &stream->between.below;
     struct stream_conn *conn = find(stream, handle);
     bool is_port_gone = conn != NULL && conn->birth_error != 0;
     if (conn != NULL) {
@@ -611,12 +584,6 @@ static void port_abort(void *state, rp_conn handle)
     if (!is_port_gone) {
         net->abort(net->state, handle);
     }
-}
-
-static size_t port_unsent_bytes(void *state, rp_conn handle)
-{
-    const struct rp_net_port *net = &((struct fault_stream *)state)->params.net;
-    return net->unsent_bytes(net->state, handle);
 }
 
 /* ---- Life ---------------------------------------------------------------------------------------- */
@@ -628,18 +595,12 @@ int fault_stream_new(const struct fault_stream_params *params, struct fault_stre
         return RP_ERR_NOMEM;
     }
     stream->params = *params;
-    stream->port = (struct rp_net_port){
-        .state = stream,
-        .listen = port_listen,
-        .listen_stop = port_listen_stop,
-        .dial = port_dial,
-        .send = port_send,
-        .pause = port_pause,
-        .close = port_close,
-        .abort = port_abort,
-        .unsent_bytes = port_unsent_bytes,
-    };
-    stream->events = (struct rp_net_events){
+    fault_between_init(&stream->between, &params->net, params->alloc);
+    stream->between.port.send = port_send;
+    stream->between.port.pause = port_pause;
+    stream->between.port.close = port_close;
+    stream->between.port.abort = port_abort;
+    stream->between.events = (struct rp_net_events){
         .context = stream,
         .accepted = on_accepted,
         .connected = on_connected,
@@ -647,7 +608,6 @@ int fault_stream_new(const struct fault_stream_params *params, struct fault_stre
         .writable = on_writable,
         .ended = on_ended,
     };
-    rp_table_init(&stream->conns, params->alloc);
     *stream_out = stream;
     return 0;
 }
@@ -658,24 +618,23 @@ void fault_stream_free(struct fault_stream *stream)
         return;
     }
     size_t cursor = 0;
-    for (struct stream_conn *conn = rp_table_next(&stream->conns, &cursor); conn != NULL;
-         conn = rp_table_next(&stream->conns, &cursor)) {
+    for (struct stream_conn *conn = fault_between_next(&stream->between, &cursor); conn != NULL;
+         conn = fault_between_next(&stream->between, &cursor)) {
         forget(conn);
     }
-    rp_table_clear(&stream->conns);
+    fault_between_clear(&stream->between);
     rp_release(stream->params.alloc, stream);
 }
 
 const struct rp_net_port *fault_stream_port(const struct fault_stream *stream)
 {
-    return &stream->port;
+    return &stream->between.port;
 }
 
 const struct rp_net_events *fault_stream_events(struct fault_stream *stream,
                                                 const struct rp_net_events *node_events)
 {
-    stream->node = *node_events;
-    return &stream->events;
+    return fault_between_events(&stream->between, node_events);
 }
 
 static void shorten_waits(struct stream_conn *conn, rp_time_ns due_max_ns)
@@ -695,8 +654,8 @@ void fault_stream_set(struct fault_stream *stream, const struct fault_stream_spe
     }
     stream->spec = *spec;
     size_t cursor = 0;
-    for (struct stream_conn *conn = rp_table_next(&stream->conns, &cursor); conn != NULL;
-         conn = rp_table_next(&stream->conns, &cursor)) {
+    for (struct stream_conn *conn = fault_between_next(&stream->between, &cursor); conn != NULL;
+         conn = fault_between_next(&stream->between, &cursor)) {
         shorten_waits(conn, now_ns + spec->late_ns);
         rest(conn);
     }
@@ -704,5 +663,5 @@ void fault_stream_set(struct fault_stream *stream, const struct fault_stream_spe
 
 size_t fault_stream_held_count(const struct fault_stream *stream)
 {
-    return rp_table_count(&stream->conns);
+    return rp_table_count(&stream->between.conns);
 }
