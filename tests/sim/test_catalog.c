@@ -1,16 +1,14 @@
 /* Every fault that `list faults` names is one that a scenario can bring about as its example says: each
  * row is a run of a cluster in which the example stands. */
-#define _XOPEN_SOURCE 700
-
 #include "fault/catalog.h"
 
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "sim/script.h"
+#include "tests/lib/case_folder.h"
 
 /* What the examples speak of: a scenario's own names for its nodes, and an attacker's for its capture. */
 static const char STORY[] =
@@ -32,20 +30,16 @@ static const char STORY[] =
     "    c:sleep('5s')\n"
     "  end }\n";
 
-static char folder[] = "catalog-test-XXXXXX";
-static char path[64];
+static struct case_folder cases;
 
 static void set_up(void)
 {
-    memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/case.lua", folder);
+    case_folder_make(&cases);
 }
 
 static void tear_down(void)
 {
-    (void)unlink(path);
-    (void)rmdir(folder);
+    case_folder_remove(&cases);
 }
 
 /* The script itself must be right; what the fault then does to the cluster is for other tests. */
@@ -53,12 +47,9 @@ START_TEST(example_is_what_a_scenario_writes)
 {
     const struct fault_kind *kind = fault_catalog_at((size_t)_i);
     bool is_attack = strncmp(kind->example, "a:", 2) == 0;
-    struct script_options options = {.path = path, .seed = 1};
+    struct script_options options = {.path = cases.path, .seed = 1};
     struct script_outcome outcome;
-    FILE *file = fopen(path, "wb");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_int_gt(fprintf(file, STORY, is_attack ? "true" : "false", kind->example), 0);
-    ck_assert_int_eq(fclose(file), 0);
+    case_folder_write(&cases, "case.lua", STORY, is_attack ? "true" : "false", kind->example);
     ck_assert_int_eq(script_run_file(&options, &outcome), 0);
     ck_assert_msg(outcome.end == SCRIPT_END_PASS || outcome.end == SCRIPT_END_FAIL, "%s: %s: %s",
                   kind->name, kind->example, outcome.error);

@@ -1,30 +1,25 @@
 /* Tests of c:cluster: each handle sees its own cluster only, and all live in one world. */
-#define _XOPEN_SOURCE 700
-
 #include "sim/script.h"
 
 #include <check.h>
 #include <stdlib.h>
-#include <unistd.h>
+
+#include "tests/lib/case_folder.h"
 
 #define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]))
 
 /* ---- Helpers ------------------------------------------------------------------------------------ */
 
-static char folder[] = "clusters-test-XXXXXX";
-static char path[64];
+static struct case_folder cases;
 
 static void set_up(void)
 {
-    memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/case.lua", folder);
+    case_folder_make(&cases);
 }
 
 static void tear_down(void)
 {
-    (void)unlink(path);
-    (void)rmdir(folder);
+    case_folder_remove(&cases);
 }
 
 /* The story begins on line 2 of the file. */
@@ -32,16 +27,12 @@ static void run_story(const char *story, struct script_outcome *outcome)
 {
     struct script_options options;
     memset(&options, 0, sizeof options);
-    options.path = path;
+    options.path = cases.path;
     options.seed = 11;
-    FILE *file = fopen(path, "wb");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_int_gt(fprintf(file,
-                             "return {name='x', closing='short', params={p=3}, "
-                             "cluster={name='prod', readers=2}, run=function(c)\n%s\nend}\n",
-                             story),
-                     0);
-    ck_assert_int_eq(fclose(file), 0);
+    case_folder_write(&cases, "case.lua",
+                      "return {name='x', closing='short', params={p=3}, "
+                      "cluster={name='prod', readers=2}, run=function(c)\n%s\nend}\n",
+                      story);
     ck_assert_int_eq(script_run_file(&options, outcome), 0);
 }
 
@@ -185,7 +176,7 @@ START_TEST(wrong_calls_are_told_with_their_line)
     struct script_outcome outcome;
     run_story(row->story, &outcome);
     ck_assert_msg(outcome.end == SCRIPT_END_ERROR, "%s: end %d", row->name, outcome.end);
-    const char *text = outcome.error + strlen(folder) + 1;
+    const char *text = outcome.error + strlen(cases.folder) + 1;
     ck_assert_msg(strncmp(text, row->expected, strlen(row->expected)) == 0, "%s: '%s'", row->name,
                   outcome.error);
     script_outcome_clear(&outcome);

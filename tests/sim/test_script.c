@@ -1,48 +1,32 @@
 /* Tests of sim/script: what is wrong with a scenario is told before anything runs, with its place. */
-#define _XOPEN_SOURCE 700
-
 #include "sim/script.h"
 
 #include <check.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "protocol/error.h"
+#include "tests/lib/case_folder.h"
 
 #define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]))
 
 /* ---- Helpers ------------------------------------------------------------------------------------ */
 
-static char folder[] = "script-test-XXXXXX";
-static char path[64];
+static struct case_folder cases;
 
 static void write_file(const char *name, const char *text)
 {
-    char whole[128];
-    (void)snprintf(whole, sizeof whole, "%s/%s", folder, name);
-    FILE *file = fopen(whole, "wb");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_int_ge(fputs(text, file), 0);
-    ck_assert_int_eq(fclose(file), 0);
+    case_folder_write(&cases, name, "%s", text);
 }
 
 static void set_up(void)
 {
-    memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/case.lua", folder);
+    case_folder_make(&cases);
 }
 
 static void tear_down(void)
 {
-    static const char *const names[] = {"case.lua", "_lib.lua", "out.lua"};
-    char whole[128];
-    for (size_t index = 0; index < 3; index += 1) {
-        (void)snprintf(whole, sizeof whole, "%s/%s", folder, names[index]);
-        (void)unlink(whole);
-    }
-    (void)rmdir(folder);
+    case_folder_remove(&cases);
 }
 
 static void run_text(const char *text, const char *const *sets, size_t set_count,
@@ -50,7 +34,7 @@ static void run_text(const char *text, const char *const *sets, size_t set_count
 {
     struct script_options options;
     memset(&options, 0, sizeof options);
-    options.path = path;
+    options.path = cases.path;
     options.sets = sets;
     options.set_count = set_count;
     options.seed = 7;
@@ -139,11 +123,11 @@ START_TEST(wrong_files_are_told_with_their_place)
     run_text(row->text, NULL, 0, &outcome);
     ck_assert_msg(outcome.end == SCRIPT_END_ERROR, "%s: end %d", row->name, outcome.end);
     ck_assert_msg(!outcome.is_run, "%s: something ran", row->name);
-    ck_assert_msg(strncmp(outcome.error, folder, strlen(folder)) == 0, "%s: '%s'", row->name,
-                  outcome.error);
-    ck_assert_msg(
-        strncmp(outcome.error + strlen(folder) + 1, row->expected, strlen(row->expected)) == 0,
-        "%s: '%s'", row->name, outcome.error);
+    ck_assert_msg(strncmp(outcome.error, cases.folder, strlen(cases.folder)) == 0, "%s: '%s'",
+                  row->name, outcome.error);
+    ck_assert_msg(strncmp(outcome.error + strlen(cases.folder) + 1, row->expected,
+                          strlen(row->expected)) == 0,
+                  "%s: '%s'", row->name, outcome.error);
     script_outcome_clear(&outcome);
 }
 END_TEST
@@ -190,7 +174,7 @@ START_TEST(repeat_line_carries_every_set)
     char expected[256];
     run_text("return 1", two, 2, &outcome);
     (void)snprintf(expected, sizeof expected,
-                   "replisim run %s --seed 7 --set files=3 --set 'kind=it'\\''s'", path);
+                   "replisim run %s --seed 7 --set files=3 --set 'kind=it'\\''s'", cases.path);
     ck_assert_str_eq(outcome.repeat, expected);
     script_outcome_clear(&outcome);
 }
@@ -200,13 +184,12 @@ END_TEST
 START_TEST(require_stays_in_the_folder)
 {
     struct script_outcome outcome;
-    char link_path[128];
     write_file("_lib.lua", "return {name = 'from-lib'}");
     run_text("return require '_lib'", NULL, 0, &outcome);
     ck_assert_str_eq(outcome.scenario, "from-lib");
     script_outcome_clear(&outcome);
-    (void)snprintf(link_path, sizeof link_path, "%s/out.lua", folder);
-    ck_assert_int_eq(symlink(REPLISIM_SOURCE_DIR "/scenarios/catchup/happy_path.lua", link_path),
+    ck_assert_int_eq(symlink(REPLISIM_SOURCE_DIR "/scenarios/catchup/happy_path.lua",
+                             case_folder_file(&cases, "out.lua")),
                      0);
     run_text("return require 'out'", NULL, 0, &outcome);
     ck_assert_int_eq(outcome.end, SCRIPT_END_ERROR);
@@ -220,14 +203,14 @@ START_TEST(about_is_read_without_a_run)
 {
     struct script_about about;
     write_file("case.lua", "return {name = 'x-1', about = 'Why.', phase = 3, params = {b = 2}}");
-    ck_assert_int_eq(script_read_about(path, &about), 0);
+    ck_assert_int_eq(script_read_about(cases.path, &about), 0);
     ck_assert_str_eq(about.name, "x-1");
     ck_assert_str_eq(about.about, "Why.");
     ck_assert_int_eq(about.phase, 3);
     ck_assert_str_eq(about.params_json, "{\"b\":2}");
     script_about_clear(&about);
     write_file("case.lua", "return {");
-    ck_assert_int_eq(script_read_about(path, &about), RP_ERR_INVALID);
+    ck_assert_int_eq(script_read_about(cases.path, &about), RP_ERR_INVALID);
     ck_assert_ptr_nonnull(strstr(about.error, "case.lua:1:"));
     script_about_clear(&about);
 }

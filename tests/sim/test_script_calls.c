@@ -1,34 +1,27 @@
 /* Tests of the calls of a scenario, as a user writes them: literals and handles in every form that
  * docs/scenario-api.md has, and what a mistake is answered with. Each row is the body of a story. */
-#define _XOPEN_SOURCE 700
-
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "sim/script.h"
+#include "tests/lib/case_folder.h"
 
 #define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]))
 
 /* ---- Helpers ------------------------------------------------------------------------------------ */
 
-static char folder[] = "script-calls-XXXXXX";
-static char path[64];
+static struct case_folder cases;
 
 static void set_up(void)
 {
-    memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/case.lua", folder);
+    case_folder_make(&cases);
 }
 
 static void tear_down(void)
 {
-    (void)unlink(path);
-    (void)rmdir(folder);
+    case_folder_remove(&cases);
 }
 
 struct story_row {
@@ -40,17 +33,13 @@ struct story_row {
 
 static void run_story(const struct story_row *row, uint64_t seed, struct script_outcome *outcome)
 {
-    FILE *file = fopen(path, "wb");
-    ck_assert_ptr_nonnull(file);
     const char *keys = row->keys == NULL ? "" : row->keys;
-    ck_assert_int_gt(fprintf(file,
-                             "return { name = 'x', closing = 'short', %s%s\n"
-                             "run = function(c)\n"
-                             "local w, r = c:node('writer-1'), c:node('reader-1')\n%s\nend }\n",
-                             keys, keys[0] == '\0' ? "" : ",", row->body),
-                     0);
-    ck_assert_int_eq(fclose(file), 0);
-    struct script_options options = {.path = path, .seed = seed};
+    case_folder_write(&cases, "case.lua",
+                      "return { name = 'x', closing = 'short', %s%s\n"
+                      "run = function(c)\n"
+                      "local w, r = c:node('writer-1'), c:node('reader-1')\n%s\nend }\n",
+                      keys, keys[0] == '\0' ? "" : ",", row->body);
+    struct script_options options = {.path = cases.path, .seed = seed};
     ck_assert_int_eq(script_run_file(&options, outcome), 0);
 }
 
@@ -197,7 +186,7 @@ START_TEST(mistake_is_answered_at_its_line)
     const struct story_row *row = &mistakes[_i];
     struct script_outcome outcome;
     char expected[256];
-    (void)snprintf(expected, sizeof expected, "%s:4: %s", path, row->expected);
+    (void)snprintf(expected, sizeof expected, "%s:4: %s", cases.path, row->expected);
     run_story(row, 1, &outcome);
     ck_assert_msg(outcome.end == SCRIPT_END_ERROR, "%s: end %d", row->name, outcome.end);
     ck_assert_msg(strncmp(outcome.error, expected, strlen(expected)) == 0, "%s: '%s'", row->name,
