@@ -19,6 +19,7 @@ static const struct {
     [RP_FORWARD_NO_CONSENSUS] = {"raft_unavailable", "raft not initialized"},
     [RP_FORWARD_UNKNOWN_SENDER] = {"auth", "unknown node"},
     [RP_FORWARD_NOT_LEADER] = {"not_leader", "not the current leader"},
+    [RP_FORWARD_OVERTAKEN] = {"apply_failed", "overtaken by a later connection"},
     [RP_FORWARD_BAD_COMMAND] = {"invalid_command", "invalid command"},
     [RP_FORWARD_TYPE_REFUSED] = {"invalid_command", "command type not allowed via forwarding"},
     [RP_FORWARD_ROLE_REFUSED] = {"auth", "unauthorized role"},
@@ -64,6 +65,15 @@ static bool is_authentic(const struct rp_forward_host *host, const struct rp_for
     return !needs_binding(host, request) ||
            rp_auth_check(host->auth, &tuple, request->bound_hmac, now_unix_s, RP_MAC_TOLERANCE_S) ==
                RP_AUTH_OK;
+}
+
+/* A sender has one connection, and leaves it when a request on it fails. What comes on an earlier one
+ * was held up by the network: it is older than what came since, and must not undo it. */
+static bool is_overtaken(const struct rp_forward_host *host, struct rp_view sender)
+{
+    return host->traits->forward_order == RP_FORWARD_ORDER_LATEST_CONNECTION &&
+           host->is_latest_connection != NULL &&
+           !host->is_latest_connection(host->context, sender, host->connection);
 }
 
 /* behaviour.md 4 */
@@ -116,6 +126,9 @@ enum rp_forward_verdict rp_forward_judge(const struct rp_forward_host *host,
     }
     if (!host->is_leader(host->context)) {
         return RP_FORWARD_NOT_LEADER;
+    }
+    if (is_overtaken(host, request->node_id)) {
+        return RP_FORWARD_OVERTAKEN;
     }
     return judge_command(host, request, role, arena);
 }
@@ -225,6 +238,9 @@ static void take_request(struct rp_forward_server *server, uint8_t type, struct 
     server->wants_judged = true;
     if (server->verdict != RP_FORWARD_PROPOSE) {
         answer_verdict(server, server->verdict);
+        if (server->verdict == RP_FORWARD_OVERTAKEN) {
+            close_session(server); /* should the sender be there after all, it dials anew */
+        }
         return;
     }
     server->last_ticket += 1;

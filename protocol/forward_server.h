@@ -23,6 +23,7 @@ enum rp_forward_verdict {
     RP_FORWARD_TYPE_REFUSED,
     RP_FORWARD_ROLE_REFUSED,
     RP_FORWARD_APPLY_FAILED, /* not of the checks: what came of the proposal */
+    RP_FORWARD_OVERTAKEN,    /* after NOT_LEADER: given up by its sender; answered, then closed */
     RP_FORWARD_VERDICT_COUNT
 };
 /* Code and error text of the ack, constants; both empty for RP_FORWARD_PROPOSE. */
@@ -48,6 +49,10 @@ struct rp_forward_host {
     bool (*is_leader)(void *context);
     /* Does the registry know this sender as one that signs the second MAC? NULL: no. */
     bool (*is_bound_sender)(void *context, struct rp_view node_id);
+    /* Is the connection that the request came on the latest of this sender? True makes it so: the
+     * sender has given up whatever is still on its way on earlier ones. NULL: yes. */
+    bool (*is_latest_connection)(void *context, struct rp_view node_id, uint64_t connection);
+    uint64_t connection; /* of this session, in the order of acceptance */
 };
 
 /* The arena is scratch. Errors of memory show as RP_FORWARD_BAD_COMMAND. */

@@ -122,6 +122,7 @@ static void on_leader_changed(void *context)
                                   .value = status.leader_raft_id,
                                   .value2 = status.is_leader ? status.term : 0};
     node_see(node, &seen);
+    node_forwarded_leader_changed(node);
     node->has_leader_changed = true;
     node_kick(node);
 }

@@ -109,6 +109,10 @@ struct rp_node {
     /* node_peer.c: listed so that a stop can end them */
     struct node_inbound *inbound;
     size_t inbound_count;
+    uint64_t accepted_count; /* connections, ever: the latest one's number */
+    /* Commands come on connections after this one: those up to it are of an earlier leadership, or of
+     * a peer that was removed since. */
+    uint64_t forward_floor, forward_term;
 
     /* node_serve.c: the WAL stream began in this life, and with it the context of fetch handlers */
     bool has_stream;
@@ -283,6 +287,8 @@ void node_peer_end_all(struct rp_node *node);
 void node_peer_end_idle(struct rp_node *node);
 struct rp_node *node_inbound_node(const struct node_inbound *inbound);
 struct node_link *node_inbound_link(struct node_inbound *inbound);
+/* In the order of acceptance, from 1. */
+uint64_t node_inbound_number(const struct node_inbound *inbound);
 /* Sends a message; a failure to encode or send just closes. */
 void node_inbound_answer(struct node_inbound *inbound, const struct rp_message *message);
 /* Closes the connection (what was sent is delivered) and frees the session. */
@@ -302,6 +308,9 @@ void node_serve_ended(struct node_serve *serve, int error);
 void node_serve_cancel(struct node_serve *serve);
 
 /* node_propose.c: inbound forward sessions, and our own proposals. */
+/* Who is overtaken (forward_server.h): a leadership began; a peer left the registry. */
+void node_forwarded_leader_changed(struct rp_node *node);
+void node_forwarded_raise_floor(struct rp_node *node);
 void node_forwarded_begin(struct node_inbound *inbound, struct rp_view payload,
                           struct rp_view rest);
 void node_forwarded_received(struct node_forwarded *session, struct rp_view bytes);

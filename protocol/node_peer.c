@@ -11,6 +11,7 @@ struct node_inbound {
     struct rp_frame_reader reader;
     enum inbound_role role;
     rp_time_ns accepted_ns;
+    uint64_t number; /* in the order of acceptance, from 1 */
     union {
         struct node_join *join;
         struct node_serve *serve;
@@ -22,6 +23,11 @@ struct node_inbound {
 struct rp_node *node_inbound_node(const struct node_inbound *inbound)
 {
     return inbound->node;
+}
+
+uint64_t node_inbound_number(const struct node_inbound *inbound)
+{
+    return inbound->number;
 }
 
 struct node_link *node_inbound_link(struct node_inbound *inbound)
@@ -210,6 +216,7 @@ void node_peer_accept(struct rp_node *node, rp_conn conn)
         return;
     }
     inbound->accepted_ns = node_now(node);
+    inbound->number = ++node->accepted_count;
     node_arm_after(node, &inbound->timer, RP_FIRST_FRAME_TIMEOUT_NS);
 }
 

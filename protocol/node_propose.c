@@ -482,6 +482,34 @@ static bool host_is_leader(void *context)
     return node->ports.consensus.status(node->ports.consensus.state).is_leader;
 }
 
+/* Leadership that was won again is another one: what came in between was proposed elsewhere. */
+void node_forwarded_raise_floor(struct rp_node *node)
+{
+    node->forward_floor = node->accepted_count;
+}
+
+void node_forwarded_leader_changed(struct rp_node *node)
+{
+    struct rp_consensus_status status = node->ports.consensus.status(node->ports.consensus.state);
+    if (status.is_leader && status.term != node->forward_term) {
+        node->forward_term = status.term;
+        node_forwarded_raise_floor(node);
+    }
+}
+
+static bool host_is_latest_connection(void *context, struct rp_view sender, uint64_t connection)
+{
+    struct rp_node *node = context;
+    const struct rp_peer *peer = rp_peers_get(node->peers, sender);
+    node_forwarded_leader_changed(node); /* when nobody has told yet */
+    if (peer == NULL || connection <= node->forward_floor ||
+        connection < peer->forward_connection) {
+        return false;
+    }
+    rp_peers_forwarded(node->peers, sender, connection);
+    return true;
+}
+
 void node_forwarded_begin(struct node_inbound *inbound, struct rp_view payload, struct rp_view rest)
 {
     struct rp_node *node = node_inbound_node(inbound);
@@ -499,6 +527,8 @@ void node_forwarded_begin(struct node_inbound *inbound, struct rp_view payload, 
         .find_sender = host_find_sender,
         .is_leader = host_is_leader,
         .is_bound_sender = host_is_bound_sender,
+        .is_latest_connection = host_is_latest_connection,
+        .connection = node_inbound_number(inbound),
     };
     if (session == NULL || rp_forward_server_new(&host, &session->server) != 0) {
         rp_release(node->ports.alloc, session);

@@ -207,6 +207,7 @@ int rp_peers_register(struct rp_peers *peers, const struct rp_peer_record *recor
         change = has_moved ? RP_PEER_MOVED : RP_PEER_REPLACED;
         slot->peer.born_sequence = former->peer.born_sequence;
         slot->peer.is_reached = former->peer.is_reached && !has_moved;
+        slot->peer.forward_connection = former->peer.forward_connection;
         unlist(peers, former);
     } else {
         peers->born_count += 1;
@@ -251,6 +252,14 @@ bool rp_peers_heartbeat(struct rp_peers *peers, struct rp_view id, struct rp_vie
         tell(peers, slot, is_healthy ? RP_PEER_RECOVERED : RP_PEER_REPORTED);
     }
     return true;
+}
+
+void rp_peers_forwarded(struct rp_peers *peers, struct rp_view id, uint64_t connection)
+{
+    struct slot *slot = slot_of(peers, id);
+    if (slot != NULL) {
+        slot->peer.forward_connection = connection;
+    }
 }
 
 void rp_peers_reached(struct rp_peers *peers, struct rp_view id, bool is_reached)

@@ -53,7 +53,8 @@ struct rp_peer {
     bool has_heartbeat;
     rp_time_ns last_heartbeat_ns; /* monotonic, of the receiving node */
     uint32_t failed_check_count;
-    uint64_t born_sequence; /* order of first registration; never reused */
+    uint64_t born_sequence;      /* order of first registration; never reused */
+    uint64_t forward_connection; /* the latest that brought a command of it; 0: none did */
 };
 
 enum rp_peer_change {
@@ -106,6 +107,9 @@ bool rp_peers_heartbeat(struct rp_peers *peers, struct rp_view id, struct rp_vie
  * were reached come first), never health. A heartbeat received counts as reached; another address
  * as not. Unknown id: nothing. */
 void rp_peers_reached(struct rp_peers *peers, struct rp_view id, bool is_reached);
+
+/* A command came from it on this connection. Unknown id: nothing. */
+void rp_peers_forwarded(struct rp_peers *peers, struct rp_view id, uint64_t connection);
 
 /* behaviour.md 9.4, to be called every `interval_ns`: a peer passes when its last heartbeat is
  * younger than three intervals. `threshold`: failed checks until unhealthy. */

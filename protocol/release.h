@@ -30,6 +30,8 @@ enum rp_replay_memory { RP_REPLAY_NONE, RP_REPLAY_FORWARD_ONLY, RP_REPLAY_EVERY_
 enum rp_fetch_binding { RP_FETCH_BINDING_NONE, RP_FETCH_BINDING_ADDRESSEE };
 /* The second MAC of a forwarded command, that binds the leader it is meant for. */
 enum rp_forward_binding { RP_FORWARD_BINDING_NONE, RP_FORWARD_BINDING_ADDRESSEE };
+/* Is a command taken that its sender gave up long ago, when the network brings it after all? */
+enum rp_forward_order { RP_FORWARD_ORDER_ANY, RP_FORWARD_ORDER_LATEST_CONNECTION };
 /* Fields on the wire: 0x20 byte_offset, 0x21 code and byte_offset; heartbeat's MAC. */
 enum rp_wire_fields { RP_WIRE_PLAIN, RP_WIRE_ACK_CODES, RP_WIRE_ACK_CODES_AND_OFFSETS };
 /* behaviour.md 5.1 check 9. NONE: body is always the whole file. BELOW_SIZE refuses every offset of
@@ -122,6 +124,7 @@ struct rp_traits {
     enum rp_replay_memory replay_memory;
     enum rp_fetch_binding fetch_binding;
     enum rp_forward_binding forward_binding;
+    enum rp_forward_order forward_order;
     enum rp_wire_fields wire_fields;
     enum rp_heartbeat_auth heartbeat_auth;
     enum rp_offset_rule offset_rule;
