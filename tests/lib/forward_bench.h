@@ -34,7 +34,7 @@ static uint64_t server_ticket;
 
 /* What the leader's node would say. */
 static struct {
-    bool is_fresh_nonce, has_consensus, is_known, is_leader, is_bound;
+    bool is_fresh_nonce, has_consensus, is_known, is_leader, is_bound, is_overtaken;
     const char *role;
     int64_t clock_s;
     int tracked_count;
@@ -92,6 +92,14 @@ static inline bool bound_sender(void *context, struct rp_view node_id)
     return facts.is_bound;
 }
 
+static inline bool latest_connection(void *context, struct rp_view node_id, uint64_t connection)
+{
+    (void)context;
+    ck_assert(rp_view_equal(node_id, rp_view_text("w1")));
+    ck_assert_uint_eq(connection, 7);
+    return !facts.is_overtaken;
+}
+
 static inline void setup_release(enum rp_release release)
 {
     test_alloc_init(&memory);
@@ -120,10 +128,13 @@ static inline void setup_release(enum rp_release release)
                                    .has_consensus = consensus,
                                    .find_sender = sender,
                                    .is_leader = leader,
-                                   .is_bound_sender = bound_sender};
+                                   .is_bound_sender = bound_sender,
+                                   .is_latest_connection = latest_connection,
+                                   .connection = 7};
     ck_assert_int_eq(rp_forward_server_new(&host, &server), 0);
     facts.is_fresh_nonce = facts.has_consensus = facts.is_known = facts.is_leader = true;
     facts.is_bound = true;
+    facts.is_overtaken = false;
     facts.role = "writer";
     facts.clock_s = UNIX_S;
     facts.tracked_count = 0;

@@ -249,6 +249,30 @@ START_TEST(second_request_waits_for_first_answer)
 }
 END_TEST
 
+/* Given up by its sender, and late: it is not proposed; the session ends, so that a sender that is there
+ * after all dials anew. */
+START_TEST(overtaken_command_ends_the_session)
+{
+    facts.is_overtaken = true;
+    request(DELETE_COMMAND);
+    server_receive(rp_buffer_view(&sent));
+    ck_assert_str_eq(server_story, "judged 11 send close ");
+    client_receive(rp_buffer_view(&acks));
+    ck_assert_ptr_nonnull(strstr(story, ":apply_failed "));
+    ck_assert_str_eq(told_text, "overtaken by a later connection");
+}
+END_TEST
+
+/* The reference takes what comes, however late. */
+START_TEST(arc_leader_takes_overtaken_command)
+{
+    facts.is_overtaken = true;
+    request(DELETE_COMMAND);
+    server_receive(rp_buffer_view(&sent));
+    ck_assert_ptr_nonnull(strstr(server_story, "propose "));
+}
+END_TEST
+
 /* wire.md 5.5: any other message ends the session in silence. */
 START_TEST(other_frames_end_the_session)
 {
@@ -273,6 +297,7 @@ int main(void)
     tcase_add_test(tc, slow_proposal_is_answered_as_failed);
     tcase_add_test(tc, idle_session_is_closed);
     tcase_add_test(tc, second_request_waits_for_first_answer);
+    tcase_add_test(tc, overtaken_command_ends_the_session);
     tcase_add_loop_test(tc, other_frames_end_the_session, 0, 3);
     suite_add_tcase(suite, tc);
     TCase *arc = tcase_create("arc");
@@ -280,6 +305,7 @@ int main(void)
     tcase_add_test(arc, arc_names_no_addressee);
     tcase_add_test(arc, arc_leader_refuses_update);
     tcase_add_test(arc, arc_leader_takes_unknown_role);
+    tcase_add_test(arc, arc_leader_takes_overtaken_command);
     suite_add_tcase(suite, arc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
