@@ -78,6 +78,23 @@ static void last(struct sim_nemesis *nemesis, const struct sim_decision *decisio
 
 /* ---- Decisions -------------------------------------------------------------------------------- */
 
+/* "partition/pair: reader-1, writer-1", as much of it as fits. */
+static void mark_decision(struct sim_world *world, const struct sim_decision *decision)
+{
+    char text[256];
+    int length = snprintf(text, sizeof text, "%s/%s", sim_trouble_name(decision->kind),
+                          sim_variant_at(decision->kind, decision->variant)->name);
+    for (uint32_t node = 0; node < decision->node_count; node += 1) {
+        if (length >= 0 && (size_t)length < sizeof text) {
+            length += snprintf(text + length, sizeof text - (size_t)length, "%s%s",
+                               node == 0 ? ": " : ", ", decision->nodes[node]);
+        }
+    }
+    sim_trace_mark(world->trace, sim_event_queue_now(world->queue),
+                   decision->is_applied ? "decision" : "decision-void", rp_view_text(""),
+                   rp_view_text(text));
+}
+
 /* Takes the decision into the result. */
 static void record(struct sim_world *world, struct sim_decision *decision)
 {
@@ -98,6 +115,7 @@ static void record(struct sim_world *world, struct sim_decision *decision)
                                (uint64_t)decision->values[0],
                                (uint64_t)decision->values[1]};
     sim_trace_note_words(world->trace, "decision", words, 8);
+    mark_decision(world, decision);
     result->decisions[result->decision_count++] = *decision;
     memset(decision, 0, sizeof *decision);
 }

@@ -118,10 +118,21 @@ rp_time_ns net_retry_ns(const struct sim_net *net, rp_time_ns since_ns, rp_time_
     return since_ns;
 }
 
+static void mark(struct sim_net *net, const char *name, sim_site site, struct rp_view text)
+{
+    struct rp_view none = {NULL, 0};
+    if (net->spec.trace != NULL) {
+        sim_trace_mark(net->spec.trace, net_now(net), name,
+                       site == SIM_SITE_NONE ? none : sim_net_site_id(net, site), text);
+    }
+}
+
 void sim_net_set_link(struct sim_net *net, sim_site from, sim_site to,
                       const struct sim_link_faults *faults)
 {
     net_link(net, from, to)->faults = *faults;
+    mark(net, is_bent(faults) || faults->late_ns != 0 ? "link" : "link-right", from,
+         sim_net_site_id(net, to));
 }
 
 const struct sim_link_faults *sim_net_link(struct sim_net *net, sim_site from, sim_site to)
@@ -132,6 +143,7 @@ const struct sim_link_faults *sim_net_link(struct sim_net *net, sim_site from, s
 void sim_net_stall(struct sim_net *net, sim_site from, sim_site to, rp_time_ns duration_ns)
 {
     net_link(net, from, to)->stalled_until_ns = net_now(net) + duration_ns;
+    mark(net, "stall", from, sim_net_site_id(net, to));
 }
 
 int sim_net_segment(struct sim_net *net, sim_site from, sim_site to, const size_t *sizes_bytes,
@@ -175,6 +187,7 @@ static void partition_over(void *context, uint64_t argument)
     struct net_partition *partition = context;
     struct sim_net *net = partition->net;
     partition->event = 0;
+    mark(net, "partition-over", partition->isolated, rp_view_text(""));
     partition_free(partition);
     net_kick(net);
 }
@@ -201,11 +214,29 @@ static void partition_cut(struct net_partition *partition, sim_site from, sim_si
     partition->link_count += 1;
 }
 
+/* "a, b | c", as much of it as fits. */
+static void mark_partition(struct sim_net *net, const sim_site *sources, size_t source_count,
+                           const sim_site *targets, size_t target_count, bool is_oneway)
+{
+    char text[512] = "";
+    size_t length = 0;
+    for (size_t at = 0; at < source_count + target_count && length + 1 < sizeof text; at += 1) {
+        struct rp_view id =
+            sim_net_site_id(net, at < source_count ? sources[at] : targets[at - source_count]);
+        const char *join = at == 0 ? "" : at != source_count ? ", " : is_oneway ? " -> " : " | ";
+        int more = snprintf(text + length, sizeof text - length, "%s%.*s", join,
+                            (int)id.length_bytes, (const char *)id.bytes);
+        length += more > 0 ? (size_t)more : 0;
+    }
+    mark(net, "partition", SIM_SITE_NONE, rp_view_text(text));
+}
+
 void sim_net_partition(struct sim_net *net, const sim_site *sources, size_t source_count,
                        const sim_site *targets, size_t target_count, bool is_oneway,
                        rp_time_ns duration_ns)
 {
     struct net_partition *partition = partition_new(net, duration_ns);
+    mark_partition(net, sources, source_count, targets, target_count, is_oneway);
     partition->links =
         net_allocate(net, (source_count * target_count * 2 + 1) * sizeof(struct net_link *));
     for (size_t source = 0; source < source_count; source += 1) {
@@ -226,11 +257,13 @@ void sim_net_isolate(struct sim_net *net, sim_site site, rp_time_ns duration_ns)
     struct net_partition *partition = partition_new(net, duration_ns);
     partition->isolated = site;
     net->sites[site].isolated_count += 1;
+    mark(net, "isolate", site, rp_view_text(""));
 }
 
 void sim_net_set_inbound(struct sim_net *net, sim_site site, enum sim_net_inbound inbound)
 {
     net->sites[site].inbound = inbound;
+    mark(net, inbound == SIM_NET_ANSWERS ? "inbound-right" : "inbound", site, rp_view_text(""));
     net_kick(net);
 }
 
@@ -241,6 +274,7 @@ void sim_net_reuse_handles(struct sim_net *net, bool is_reused)
 
 void sim_net_heal(struct sim_net *net)
 {
+    mark(net, "heal", SIM_SITE_NONE, rp_view_text(""));
     net_partitions_free(net);
     for (size_t bucket = 0; bucket < net->link_buckets; bucket += 1) {
         for (struct net_link *link = net->links[bucket]; link != NULL; link = link->chained) {

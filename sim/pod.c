@@ -281,8 +281,15 @@ size_t sim_pod_voters(const struct sim_pod *pod, uint64_t *ids_out, size_t max)
     return sim_pod_log(pod, &log) ? sim_raft_folder_voters(pod->folder, ids_out, max) : 0;
 }
 
+void sim_pod_mark(const struct sim_pod *pod, const char *name, struct rp_view text)
+{
+    sim_trace_mark(pod->world->trace, sim_event_queue_now(pod->world->queue), name,
+                   sim_pod_label(pod), text);
+}
+
 int sim_pod_remove(struct sim_pod *pod, struct rp_view path)
 {
+    sim_pod_mark(pod, "remove", path);
     sim_reach_fault(sim_world_reach(pod->world), "remove");
     return sim_store_remove(pod->store, path);
 }
@@ -296,6 +303,7 @@ int sim_pod_corrupt(struct sim_pod *pod, struct rp_view path, enum sim_corruptio
         [SIM_CORRUPT_SWAP] = SIM_STORE_SWAP,
     };
     sim_reach_fault(sim_world_reach(pod->world), "corrupt");
+    sim_pod_mark(pod, "corrupt", path);
     return sim_store_damage(pod->store, path, DAMAGE[kind]);
 }
 
@@ -316,6 +324,7 @@ void sim_pod_clock(struct sim_pod *pod, const int64_t *skew_ns, const int64_t *d
     if (is_off || (jump_ns != NULL && *jump_ns != 0)) {
         sim_reach_fault(sim_world_reach(pod->world), "clock");
     }
+    sim_pod_mark(pod, "clock", rp_view_text(""));
     if (skew_ns != NULL) {
         sim_clock_set_skew(pod->clock, *skew_ns);
     }
@@ -371,6 +380,8 @@ static void note_hostile(const struct sim_pod *pod, rp_time_ns duration_ns)
     const uint64_t words[6] = {pod->number,       (uint64_t)spec->kind, spec->chance,
                                spec->after_bytes, duration_ns,          spec->matches != NULL};
     sim_trace_note_words(pod->world->trace, "hostile", words, 6);
+    sim_pod_mark(pod, "hostile",
+                 rp_view_text(pod->is_hostile ? fault_hostile_name(spec->kind) : ""));
 }
 
 void sim_pod_set_hostile(struct sim_pod *pod, const struct fault_hostile_spec *spec,
@@ -423,6 +434,7 @@ void sim_pod_set_disk(struct sim_pod *pod, const struct sim_disk_faults *faults)
                                calls->sync_error ^ calls->stat_error << 1,
                                calls->short_write ^ faults->torn << 1 ^ calls->list_error << 2};
     sim_trace_note_words(pod->world->trace, "disk", words, 8);
+    sim_pod_mark(pod, "disk", rp_view_text(""));
     sim_store_set_faults(pod->store, faults);
 }
 

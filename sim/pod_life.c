@@ -461,6 +461,7 @@ void sim_pod_stop(struct sim_pod *pod, rp_time_ns grace_ns, const struct sim_wai
     }
     pod->state = SIM_POD_STOPPING;
     sim_reach_fault(sim_world_reach(pod->world), "stop");
+    sim_pod_mark(pod, "stop", rp_view_text(""));
     pod->grace_event =
         sim_event_queue_add(world->queue, sim_event_queue_now(world->queue) + grace_ns,
                             SIM_EVENT_POD, on_grace_over, pod, pod->number);
@@ -474,6 +475,7 @@ void sim_pod_kill(struct sim_pod *pod, bool is_host)
 {
     if (pod->state != SIM_POD_DOWN) {
         sim_reach_fault(sim_world_reach(pod->world), "kill");
+        sim_pod_mark(pod, "kill", rp_view_text(is_host ? "host" : ""));
     }
     cancel_event(pod, &pod->boot_event);
     end_life(pod, true, is_host);
@@ -491,6 +493,7 @@ void sim_pod_thaw(struct sim_pod *pod)
     if (pod->state == SIM_POD_DOWN) {
         return;
     }
+    sim_pod_mark(pod, "thaw", rp_view_text(""));
     pod->frozen_ns += sim_clock_now(pod->clock) - pod->frozen_since_ns;
     sim_clock_thaw(pod->clock);
     sim_store_thaw(pod->store);
@@ -515,6 +518,7 @@ void sim_pod_pause(struct sim_pod *pod, rp_time_ns duration_ns)
         return;
     }
     sim_reach_fault(sim_world_reach(pod->world), "pause");
+    sim_pod_mark(pod, "pause", rp_view_text(""));
     cancel_event(pod, &pod->thaw_event);
     if (!pod->is_frozen) {
         pod->frozen_since_ns = sim_clock_now(pod->clock);

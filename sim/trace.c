@@ -12,21 +12,16 @@
 
 #include "protocol/error.h"
 #include "protocol/panic.h"
+#include "sim/trace_internal.h"
 
 #define GATHER_BYTES   8192u
 #define HEAD_BYTES     24u
 #define NUMBER_COUNT   5u
 #define TEXT_COUNT     6u
 #define TEXT_BYTES_MAX 4096u /* of one text in the ring; the fingerprint takes all */
-#define LANE_MAX       4096u
 #define NOTE_WORD_MAX  8u
 
 enum record_sort { RECORD_EVENT = 1, RECORD_OBSERVATION = 2, RECORD_NOTE = 3 };
-
-struct lane {
-    char *name; /* owned */
-    size_t length_bytes;
-};
 
 struct sim_trace {
     const struct rp_alloc *alloc;
@@ -39,11 +34,10 @@ struct sim_trace {
     uint8_t *ring; /* owned; NULL: none kept */
     size_t ring_bytes, head, tail, wrap;
     uint64_t kept_count;
-    FILE *file; /* borrowed */
-    enum sim_trace_format format;
-    bool is_first;
-    struct lane *lanes; /* owned: nodes seen by the sink */
-    size_t lane_count;
+    struct sim_trace_listener listeners[SIM_TRACE_LISTENER_MAX];
+    size_t listener_count;
+    rp_time_ns heard_ns;     /* of the latest record, while anybody listens */
+    struct trace_sink *sink; /* owned */
 };
 
 int sim_trace_new(const struct rp_alloc *alloc, size_t ring_bytes, struct sim_trace **trace_out)
@@ -70,10 +64,7 @@ void sim_trace_free(struct sim_trace *trace)
     if (trace == NULL) {
         return;
     }
-    for (size_t index = 0; index < trace->lane_count; index += 1) {
-        rp_release(trace->alloc, trace->lanes[index].name);
-    }
-    rp_release(trace->alloc, trace->lanes);
+    trace_sink_free(trace->sink);
     rp_release(trace->alloc, trace->ring);
     XXH3_freeState(trace->hash);
     rp_release(trace->alloc, trace);
@@ -209,7 +200,13 @@ static uint8_t *ring_reserve(struct sim_trace *trace, size_t length_bytes)
     return at;
 }
 
-static void sink_record(struct sim_trace *trace, const struct sim_trace_record *record);
+static void tell(struct sim_trace *trace, const struct sim_trace_record *record)
+{
+    trace->heard_ns = record->time_ns;
+    for (size_t index = 0; index < trace->listener_count; index += 1) {
+        trace->listeners[index].record(trace->listeners[index].context, record);
+    }
+}
 
 void sim_trace_event(struct sim_trace *trace, rp_time_ns now_ns, enum sim_event_kind kind,
                      uint64_t argument)
@@ -221,13 +218,13 @@ void sim_trace_event(struct sim_trace *trace, rp_time_ns now_ns, enum sim_event_
     if (at != NULL) {
         memcpy(at, head, HEAD_BYTES);
     }
-    if (trace->file != NULL) {
+    if (trace->listener_count > 0) {
         struct sim_trace_record record = {0};
         record.number = trace->count;
         record.time_ns = now_ns;
         record.event_kind = kind;
         record.argument = argument;
-        sink_record(trace, &record);
+        tell(trace, &record);
     }
     trace->count += 1;
 }
@@ -356,27 +353,43 @@ void sim_trace_observation(struct sim_trace *trace, rp_time_ns now_ns, struct rp
         gather_parts(trace, head, numbers, &texts);
         ring_observation(trace, now_ns, observation, &texts, numbers);
     }
-    if (trace->file != NULL) {
+    if (trace->listener_count > 0) {
         struct sim_trace_record record = {0};
         record.number = trace->count;
         record.time_ns = now_ns;
+        record.sort = SIM_TRACE_OBSERVATION;
         record.is_observation = true;
         record.node_id = node_id;
         record.observation = *observation;
-        sink_record(trace, &record);
+        tell(trace, &record);
     }
     trace->count += 1;
+}
+
+static void note(struct sim_trace *trace, const char *what, struct rp_view bytes, bool is_words)
+{
+    uint8_t head[HEAD_BYTES];
+    size_t what_bytes = strlen(what);
+    put_head(head, what_bytes, RECORD_NOTE, 0, 0, bytes.length_bytes);
+    gather(trace, head, sizeof head);
+    gather(trace, what, what_bytes);
+    gather(trace, bytes.bytes, bytes.length_bytes);
+    if (trace->listener_count > 0) {
+        struct sim_trace_record record = {0};
+        record.sort = SIM_TRACE_NOTE;
+        record.number = trace->count;
+        record.time_ns = trace->heard_ns;
+        record.name = what;
+        record.data = bytes;
+        record.is_words = is_words;
+        tell(trace, &record);
+    }
 }
 
 void sim_trace_note(struct sim_trace *trace, const char *what, const void *bytes,
                     size_t length_bytes)
 {
-    uint8_t head[HEAD_BYTES];
-    size_t what_bytes = strlen(what);
-    put_head(head, what_bytes, RECORD_NOTE, 0, 0, length_bytes);
-    gather(trace, head, sizeof head);
-    gather(trace, what, what_bytes);
-    gather(trace, bytes, length_bytes);
+    note(trace, what, rp_view_make(bytes, length_bytes), false);
 }
 
 void sim_trace_note_words(struct sim_trace *trace, const char *what, const uint64_t *words,
@@ -388,7 +401,61 @@ void sim_trace_note_words(struct sim_trace *trace, const char *what, const uint6
     for (size_t index = 0; index < word_count; index += 1) {
         at = put_long(at, words[index]);
     }
-    sim_trace_note(trace, what, bytes, 8 * word_count);
+    note(trace, what, rp_view_make(bytes, 8 * word_count), true);
+}
+
+void sim_trace_mark(struct sim_trace *trace, rp_time_ns now_ns, const char *name,
+                    struct rp_view node_id, struct rp_view text)
+{
+    if (trace->listener_count > 0) {
+        struct sim_trace_record record = {0};
+        record.sort = SIM_TRACE_MARK;
+        record.number = trace->count;
+        record.time_ns = now_ns;
+        record.name = name;
+        record.node_id = node_id;
+        record.data = text;
+        tell(trace, &record);
+    }
+}
+
+/* ---- Listeners --------------------------------------------------------------------------------- */
+
+void sim_trace_listen(struct sim_trace *trace, const struct sim_trace_listener *listener)
+{
+    RP_ASSERT(trace->listener_count < SIM_TRACE_LISTENER_MAX);
+    trace->listeners[trace->listener_count++] = *listener;
+}
+
+void sim_trace_unlisten(struct sim_trace *trace, const void *context)
+{
+    size_t kept_count = 0;
+    for (size_t index = 0; index < trace->listener_count; index += 1) {
+        if (trace->listeners[index].context != context) {
+            trace->listeners[kept_count++] = trace->listeners[index];
+        }
+    }
+    trace->listener_count = kept_count;
+}
+
+void sim_trace_sink(struct sim_trace *trace, FILE *file, enum sim_trace_format format)
+{
+    RP_ASSERT(trace->sink == NULL);
+    trace->sink = trace_sink_new(file, format);
+    const struct sim_trace_listener listener = {trace->sink, trace_sink_record};
+    sim_trace_listen(trace, &listener);
+}
+
+int sim_trace_sink_end(struct sim_trace *trace)
+{
+    if (trace->sink == NULL) {
+        return 0;
+    }
+    sim_trace_unlisten(trace, trace->sink);
+    int error = trace_sink_end(trace->sink);
+    trace_sink_free(trace->sink);
+    trace->sink = NULL;
+    return error;
 }
 
 /* ---- Replay ------------------------------------------------------------------------------------ */
@@ -405,6 +472,7 @@ static void decode(const uint8_t *at, struct sim_trace_record *record)
 {
     at += 4;
     record->is_observation = get_number(&at, 1) == RECORD_OBSERVATION;
+    record->sort = record->is_observation ? SIM_TRACE_OBSERVATION : SIM_TRACE_EVENT;
     unsigned kind = (unsigned)get_number(&at, 1);
     at += 2;
     record->time_ns = get_number(&at, 8);
@@ -442,155 +510,4 @@ void sim_trace_replay(const struct sim_trace *trace, void *context,
         position += length_at(trace, position);
         record(context, &decoded);
     }
-}
-
-/* ---- Text -------------------------------------------------------------------------------------- */
-
-/* Bytes beyond ASCII are written as the code points of the same number: the text stays valid JSON
- * whatever a path holds. */
-static void write_text(FILE *file, struct rp_view text)
-{
-    fputc('"', file);
-    for (size_t index = 0; index < text.length_bytes; index += 1) {
-        uint8_t byte = text.bytes[index];
-        if (byte == '"' || byte == '\\') {
-            fputc('\\', file);
-            fputc(byte, file);
-        } else if (byte < 0x20 || byte >= 0x7f) {
-            fprintf(file, "\\u%04x", byte);
-        } else {
-            fputc(byte, file);
-        }
-    }
-    fputc('"', file);
-}
-
-static void write_member(FILE *file, const char *name, struct rp_view text)
-{
-    if (text.length_bytes > 0) {
-        fprintf(file, ",\"%s\":", name);
-        write_text(file, text);
-    }
-}
-
-static void write_members(FILE *file, const struct sim_trace_record *record)
-{
-    fprintf(file, "\"number\":%" PRIu64, record->number);
-    if (!record->is_observation) {
-        fprintf(file, ",\"argument\":%" PRIu64, record->argument);
-        return;
-    }
-    const struct rp_observation *observation = &record->observation;
-    write_member(file, "path", observation->path);
-    write_member(file, "sha256", observation->sha256);
-    write_member(file, "peer", observation->peer_id);
-    write_member(file, "address", observation->peer_address);
-    write_member(file, "code", observation->code);
-    if (observation->error != 0) {
-        fprintf(file, ",\"error\":%d", observation->error);
-    }
-    fprintf(file, ",\"size_bytes\":%" PRId64 ",\"lsn\":%" PRIu64, observation->size_bytes,
-            observation->lsn);
-    fprintf(file, ",\"value\":%" PRIu64 ",\"value2\":%" PRIu64, observation->value,
-            observation->value2);
-}
-
-static const char *record_name(const struct sim_trace_record *record)
-{
-    return record->is_observation ? rp_observation_name(record->observation.kind)
-                                  : sim_event_kind_name(record->event_kind);
-}
-
-static void write_separator(struct sim_trace *trace)
-{
-    fputs(trace->is_first ? "\n" : ",\n", trace->file);
-    trace->is_first = false;
-}
-
-/* Lane 0 is the world; a node gets the next one, and a name record, when it is first seen. */
-static size_t lane_of(struct sim_trace *trace, struct rp_view node_id)
-{
-    for (size_t index = 0; index < trace->lane_count; index += 1) {
-        struct lane *lane = &trace->lanes[index];
-        if (rp_view_equal(rp_view_make(lane->name, lane->length_bytes), node_id)) {
-            return index + 1;
-        }
-    }
-    if (trace->lane_count == LANE_MAX || node_id.length_bytes == 0) {
-        return 0;
-    }
-    struct lane *lanes =
-        rp_resize(trace->alloc, trace->lanes, (trace->lane_count + 1) * sizeof *lanes);
-    char *name = lanes == NULL ? NULL : rp_allocate(trace->alloc, node_id.length_bytes);
-    if (lanes != NULL) {
-        trace->lanes = lanes;
-    }
-    if (name == NULL) {
-        return 0;
-    }
-    memcpy(name, node_id.bytes, node_id.length_bytes);
-    lanes[trace->lane_count].name = name;
-    lanes[trace->lane_count].length_bytes = node_id.length_bytes;
-    trace->lane_count += 1;
-    write_separator(trace);
-    fprintf(trace->file, "{\"name\":\"thread_name\",\"ph\":\"M\",\"pid\":1,\"tid\":%zu,\"args\":{",
-            trace->lane_count);
-    fputs("\"name\":", trace->file);
-    write_text(trace->file, node_id);
-    fputs("}}", trace->file);
-    return trace->lane_count;
-}
-
-static void sink_chrome(struct sim_trace *trace, const struct sim_trace_record *record)
-{
-    size_t lane = record->is_observation ? lane_of(trace, record->node_id) : 0;
-    write_separator(trace);
-    fprintf(trace->file,
-            "{\"name\":\"%s\",\"cat\":\"%s\",\"ph\":\"i\",\"s\":\"t\",\"ts\":%" PRIu64
-            ".%03u,\"pid\":1,\"tid\":%zu,\"args\":{",
-            record_name(record), record->is_observation ? "observation" : "event",
-            record->time_ns / RP_NS_PER_US, (unsigned)(record->time_ns % RP_NS_PER_US), lane);
-    write_members(trace->file, record);
-    fputs("}}", trace->file);
-}
-
-static void sink_line(struct sim_trace *trace, const struct sim_trace_record *record)
-{
-    fprintf(trace->file, "{\"time_ns\":%" PRIu64 ",\"name\":\"%s\",", record->time_ns,
-            record_name(record));
-    write_members(trace->file, record);
-    write_member(trace->file, "node", record->node_id);
-    fputs("}\n", trace->file);
-}
-
-static void sink_record(struct sim_trace *trace, const struct sim_trace_record *record)
-{
-    if (trace->format == SIM_TRACE_CHROME) {
-        sink_chrome(trace, record);
-    } else {
-        sink_line(trace, record);
-    }
-}
-
-void sim_trace_sink(struct sim_trace *trace, FILE *file, enum sim_trace_format format)
-{
-    trace->file = file;
-    trace->format = format;
-    trace->is_first = true;
-    if (format == SIM_TRACE_CHROME) {
-        fputs("{\"displayTimeUnit\":\"ms\",\"traceEvents\":[", file);
-    }
-}
-
-int sim_trace_sink_end(struct sim_trace *trace)
-{
-    FILE *file = trace->file;
-    trace->file = NULL;
-    if (file == NULL) {
-        return 0;
-    }
-    if (trace->format == SIM_TRACE_CHROME) {
-        fputs("\n]}\n", file);
-    }
-    return fflush(file) != 0 || ferror(file) != 0 ? RP_ERR_IO : 0;
 }

@@ -317,6 +317,8 @@ static void stop_all(struct sim_run *run)
 void sim_run_close(struct sim_run *run)
 {
     run->phase = SIM_PHASE_CLOSING;
+    sim_trace_mark(run->trace, sim_event_queue_now(run->queue), "phase", rp_view_text(""),
+                   rp_view_text("closing"));
     heal_all(run);
     rest_and_check(run, SIM_REST_WEAK);
     sim_run_sum_up(run); /* lag and counters as of the first rest */

@@ -175,6 +175,9 @@ struct sim_world {
     struct sim_nemesis *nemeses; /* owned, oldest first */
 };
 
+/* pod.c: a mark of that node in the trace, for readers. `text` may be empty. */
+void sim_pod_mark(const struct sim_pod *pod, const char *name, struct rp_view text);
+
 /* world_held.c: zeroed memory for what an event will end, which the world releases when it is freed
  * before that event. NULL: no memory. */
 void *sim_world_hold(struct sim_world *world, size_t size_bytes);

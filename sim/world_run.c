@@ -109,6 +109,7 @@ static void drop_story(struct sim_run *run)
 static void run_story(struct sim_run *run)
 {
     run->phase = SIM_PHASE_STORY;
+    sim_trace_mark(run->trace, run_now(run), "phase", rp_view_text(""), rp_view_text("story"));
     rp_time_ns limit_ns = run->zero_ns + run->limit_ns;
     (void)sim_event_queue_add(run->queue, 0, SIM_EVENT_STORY, begin_story, run, 0);
     while (!run->is_story_done && !run->is_interrupted &&

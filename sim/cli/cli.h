@@ -32,12 +32,14 @@ const struct cli_command *cli_command_at(size_t index);
 int cli_run(int argc, char **argv);
 int cli_list(int argc, char **argv);
 int cli_describe(int argc, char **argv);
+int cli_diff(int argc, char **argv);
 int cli_matrix(int argc, char **argv);
 int cli_fuzz(int argc, char **argv);
 
 extern const char cli_help_run[];
 extern const char cli_help_list[];
 extern const char cli_help_describe[];
+extern const char cli_help_diff[];
 extern const char cli_help_matrix[];
 extern const char cli_help_fuzz[];
 

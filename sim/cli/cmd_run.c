@@ -6,6 +6,7 @@
 #include "protocol/error.h"
 #include "reports/report.h"
 #include "sim/cli/decisions.h"
+#include "sim/cli/parting.h"
 #include "sim/nemesis.h"
 #include "sim/result.h"
 #include "sim/script.h"
@@ -34,7 +35,9 @@ struct run {
     const struct run_options *options; /* borrowed */
     int replay_status;
     enum sim_trace_format sink_format;
-    bool is_sink_failed;
+    bool is_sink_failed, is_record_failed;
+    struct cli_parting *recording; /* borrowed: this run is the first side; NULL: not asked for */
+    struct cli_parting *parting;   /* borrowed: it is the second one; NULL likewise */
     double wall_s;
 };
 
@@ -187,6 +190,12 @@ static void world_begins(void *context, struct sim_world *world)
         const struct cli_decisions *decisions = &run->options->decisions;
         run->replay_status = sim_nemesis_replay(world, decisions->rows, decisions->count);
     }
+    if (run->recording != NULL) {
+        cli_parting_record(run->recording, world);
+    }
+    if (run->parting != NULL) {
+        cli_parting_compare(run->parting, world);
+    }
     cli_watch_world(world);
 }
 
@@ -197,16 +206,20 @@ static void world_ends(void *context, struct sim_world *world)
     if (run->sink != NULL) {
         run->is_sink_failed = sim_trace_sink_end(sim_world_trace(world)) != 0;
     }
+    if (run->recording != NULL && !cli_parting_record_end(run->recording, world)) {
+        run->is_record_failed = true;
+    }
+    if (run->parting != NULL) {
+        cli_parting_compare_end(run->parting, world,
+                                !cli_watch_is_timed_out() && !cli_watch_is_interrupted());
+    }
 }
 
-/* False: out of memory, told. The outcome is the caller's to clear in any case. */
-static bool run_once(const struct run_options *options, struct run *run, FILE *sink,
-                     enum sim_trace_format format, FILE *log)
+/* The sinks of `run` are set, everything else in it is zero. False: out of memory, told. The outcome is
+ * the caller's to clear in any case. */
+static bool run_once(const struct run_options *options, struct run *run, FILE *log)
 {
-    memset(run, 0, sizeof *run);
     run->options = options;
-    run->sink = sink;
-    run->sink_format = format;
     struct script_options script = {
         .path = options->path,
         .sets = options->sets,
@@ -247,76 +260,24 @@ static bool is_same(const struct run *left, const struct run *right)
            a->events == b->events && a->verdict == b->verdict;
 }
 
-static void chomp(char *line)
-{
-    line[strcspn(line, "\n")] = '\0';
-}
-
-/* Names the first line in which two traces differ. */
-static void tell_first_difference(const char *path, FILE *left, FILE *right)
-{
-    char *lines[2] = {NULL, NULL};
-    size_t capacities[2] = {0, 0};
-    uint64_t number = 0;
-    rewind(left);
-    rewind(right);
-    for (;; number++) {
-        ssize_t left_length = getline(&lines[0], &capacities[0], left);
-        ssize_t right_length = getline(&lines[1], &capacities[1], right);
-        if (left_length < 0 && right_length < 0) {
-            cli_error("%s: not deterministic: fingerprints differed, but two traced runs agree",
-                      path);
-            break;
-        }
-        if (left_length < 0 || right_length < 0 || strcmp(lines[0], lines[1]) != 0) {
-            if (left_length >= 0) {
-                chomp(lines[0]);
-            }
-            if (right_length >= 0) {
-                chomp(lines[1]);
-            }
-            cli_error("%s: not deterministic: event %llu differs\n  first run:  %s\n"
-                      "  second run: %s",
-                      path, (unsigned long long)number, left_length < 0 ? "(ended)" : lines[0],
-                      right_length < 0 ? "(ended)" : lines[1]);
-            break;
-        }
-    }
-    free(lines[0]);
-    free(lines[1]);
-}
-
-/* Two more runs, this time with every event written down. */
-static void explain_difference(const struct run_options *options)
-{
-    struct run runs[2];
-    FILE *traces[2] = {tmpfile(), tmpfile()};
-    bool is_traced = traces[0] != NULL && traces[1] != NULL;
-    for (int i = 0; i < 2 && is_traced; i++) {
-        is_traced = run_once(options, &runs[i], traces[i], SIM_TRACE_LINES, NULL);
-        script_outcome_clear(&runs[i].outcome);
-    }
-    if (is_traced) {
-        tell_first_difference(options->path, traces[0], traces[1]);
-    } else {
-        cli_error("%s: not deterministic: fingerprints differ", options->path);
-    }
-    for (int i = 0; i < 2; i++) {
-        if (traces[i] != NULL) {
-            fclose(traces[i]);
-        }
-    }
-}
-
-/* True: a second run was the same. */
+/* Once more, compared with the record of the first run as it goes. True: it was the same. */
 static bool check_determinism(const struct run_options *options, const struct run *first)
 {
-    struct run second;
-    bool is_run = run_once(options, &second, NULL, SIM_TRACE_LINES, NULL);
-    bool is_equal = is_run && (cli_watch_is_timed_out() || is_same(first, &second));
+    struct run second = {.parting = first->recording};
+    if (first->is_record_failed) {
+        return false;
+    }
+    bool is_run = run_once(options, &second, NULL);
+    bool is_parted = cli_parting_is_found(first->recording);
+    bool is_equal = is_run && !is_parted && (cli_watch_is_timed_out() || is_same(first, &second));
     script_outcome_clear(&second.outcome);
-    if (is_run && !is_equal) {
-        explain_difference(options);
+    if (is_parted) {
+        char what[SCRIPT_TEXT_MAX];
+        snprintf(what, sizeof what, "%s: not deterministic: the runs part", options->path);
+        cli_parting_print(first->recording, stderr, what, "first run", "second run");
+    } else if (is_run && !is_equal) {
+        cli_error("%s: not deterministic: two runs with the same events were judged differently",
+                  options->path);
     }
     return is_equal;
 }
@@ -435,10 +396,15 @@ static void note_timeout(const struct run_options *options, struct script_outcom
 static int run_and_tell(const struct run_options *options, struct run *run, struct cli_file *trace)
 {
     FILE *log = options->is_quiet ? NULL : stderr;
-    if (!run_once(options, run, trace->file, options->trace_format, log)) {
+    run->sink = trace->file;
+    run->sink_format = options->trace_format;
+    if (!run_once(options, run, log)) {
         return CLI_EXIT_BROKEN;
     }
-    if (cli_watch_is_interrupted()) {
+    if (cli_watch_is_interrupted()) { /* what it did until then is what one wants to see */
+        if (trace->file != NULL && !run->is_sink_failed && run->outcome.is_run) {
+            (void)cli_file_commit(trace);
+        }
         return CLI_EXIT_INTERRUPTED;
     }
     if (cli_watch_is_timed_out()) {
@@ -465,7 +431,7 @@ int cli_run(int argc, char **argv)
 {
     struct run_options options = {.seed = 1};
     struct cli_file trace = {.file = NULL};
-    struct run run;
+    struct run run = {.sink = NULL};
     int code = CLI_EXIT_WRONG;
     options.sets = calloc((size_t)argc + 1, sizeof *options.sets);
     if (options.sets == NULL) {
@@ -476,12 +442,18 @@ int cli_run(int argc, char **argv)
                      cli_decisions_read(&options.decisions, options.decisions_path)) &&
                     (options.out == NULL || cli_folder_check(options.out)) &&
                     (options.trace == NULL || cli_file_open(&trace, options.trace));
+    if (is_ready && options.is_determinism_checked) {
+        run.recording = cli_parting_new();
+        is_ready = run.recording != NULL;
+        code = is_ready ? code : CLI_EXIT_BROKEN;
+    }
     if (is_ready) {
         cli_watch_begin(options.timeout_s);
         code = run_and_tell(&options, &run, &trace);
         cli_watch_end();
         script_outcome_clear(&run.outcome);
     }
+    cli_parting_free(run.recording);
     cli_file_drop(&trace);
     cli_decisions_clear(&options.decisions);
     free(options.sets);

@@ -14,6 +14,7 @@ static const struct cli_command commands[] = {
     {"describe", "tell about one of them at length", cli_help_describe, cli_describe},
     {"matrix", "run scenarios as each release that they break, and print the table",
      cli_help_matrix, cli_matrix},
+    {"diff", "find the first event at which two runs part", cli_help_diff, cli_diff},
     {"fuzz", "fuzz a part of the protocol, guided by coverage", cli_help_fuzz, cli_fuzz},
 };
 
