@@ -44,8 +44,8 @@ int sweep_db_close(struct sweep_db *db, char note_out[SWEEP_NOTE_BYTES]);
 /* The handle belongs to the process that opened it: a forked worker leaves it alone, and ends by
  * _exit. SIGXFSZ should be ignored, so that a limit on file sizes is an error like a full disk. */
 
-/* Writes one run, in less than a millisecond where write-ahead logs work. One that is there already (path, seed) is left as it is. Errors: NOMEM, WRITE: then
- * nothing of the run is in the file. */
+/* Writes one run, in less than a millisecond where write-ahead logs work. One that is there already (path, seed) is left as it is. Errors: NOMEM, WRITE, LOCKED (another
+ * program's transaction did not end in time): then nothing of the run is in the file. */
 SWEEP_MUST_USE int sweep_db_add(struct sweep_db *db, const struct sweep_run *run,
                                 char note_out[SWEEP_NOTE_BYTES]);
 /* Is that run there? */

@@ -31,6 +31,9 @@ struct sweep_group {
 
 struct sweep_groups;
 
+/* The first line of an error without its numbers: what groups runs that ended without a verdict. */
+void sweep_error_kind(const char *error, char kind_out[SWEEP_CAUSE_BYTES]);
+
 /* NULL: no memory. */
 struct sweep_groups *sweep_groups_new(void);
 void sweep_groups_free(struct sweep_groups *groups); /* NULL is fine */
