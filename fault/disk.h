@@ -32,7 +32,7 @@ enum fault_value { FAULT_VALUE_FLAG, FAULT_VALUE_CHANCE, FAULT_VALUE_DURATION, F
     X("full", FLAG, is_full, "every write fails for lack of space",                                \
       "A pull fails and is tried again.", "n:disk{ full = true }")                                 \
     X("free", SIZE, free_bytes, "so many bytes can still be written",                              \
-      "Counts down with writes, up with removals.", "n:disk{ free = \"10MiB\" }")                  \
+      "Counts down with writes, up with removals.", "n:disk{ free = \"1MiB\" }")                   \
     X("slow", DURATION, slow_ns, "each operation takes longer",                                    \
       "Throughput falls, time-outs come closer.", "n:disk{ slow = \"50ms\" }")                     \
     X("stuck", DURATION, stuck_ns, "no operation completes for so long",                           \
