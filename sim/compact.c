@@ -23,8 +23,9 @@ struct sim_compaction {
     size_t input_count, deleted_count;
     bool is_busy; /* the node has the request */
     bool is_told;
+    bool is_given_up; /* whoever waited was told that it takes too long */
     int error;
-    sim_event event;
+    sim_event event, deadline;
     struct sim_compaction *previous, *next;
 };
 
@@ -151,6 +152,7 @@ static void destroy(struct sim_compaction *compaction)
     for (size_t row = 0; row < compaction->input_count; row += 1) {
         rp_file_entry_release(compaction->inputs[row]);
     }
+    (void)sim_event_queue_cancel(world->queue, compaction->deadline);
     rp_release(&world->alloc, (void *)compaction->inputs);
     rp_release(&world->alloc, compaction->sources);
     rp_release(&world->alloc, compaction);
@@ -162,8 +164,23 @@ static void tell(void *context, uint64_t argument)
     struct sim_compaction *compaction = context;
     (void)argument;
     compaction->event = 0;
-    compaction->wait.done(compaction->wait.context, compaction->error, compaction->request.path);
+    if (!compaction->is_given_up) {
+        compaction->wait.done(compaction->wait.context, compaction->error,
+                              compaction->request.path);
+    }
     destroy(compaction);
+}
+
+/* The node may have the request for longer. */
+static void give_up(void *context, uint64_t argument)
+{
+    struct sim_compaction *compaction = context;
+    (void)argument;
+    compaction->deadline = 0;
+    if (!compaction->is_told) {
+        compaction->is_given_up = true;
+        compaction->wait.done(compaction->wait.context, RP_ERR_TIMEOUT, compaction->request.path);
+    }
 }
 
 static void schedule(struct sim_compaction *compaction, rp_time_ns delay_ns, sim_event_fn run)
@@ -405,8 +422,8 @@ static struct sim_pod *choose_pod(struct sim_world *world)
     return is_single && leader != NULL && leader->state == SIM_POD_UP ? leader : pod;
 }
 
-int sim_compact(struct sim_world *world, uint64_t input_count, const struct sim_compact_wait *wait,
-                char note_out[160])
+int sim_compact(struct sim_world *world, uint64_t input_count, rp_time_ns timeout_ns,
+                const struct sim_compact_wait *wait, char note_out[160])
 {
     note_out[0] = '\0';
     struct sim_pod *pod = choose_pod(world);
@@ -433,6 +450,8 @@ int sim_compact(struct sim_world *world, uint64_t input_count, const struct sim_
         return error;
     }
     fill_request(compaction);
+    compaction->deadline = sim_event_queue_add(world->queue, sim_world_true_now(world) + timeout_ns,
+                                               SIM_EVENT_WORKLOAD, give_up, compaction, 0);
     begin_compaction(compaction);
     return 0;
 }

@@ -11,7 +11,8 @@
 
 struct sim_compact_wait {
     /* Exactly once, from an event. 0: the manifest has the output; else RP_ERR_STOPPED (the node died
-     * first) and others as rp_node_compact. `path` is the output's, borrowed. */
+     * first), RP_ERR_TIMEOUT (nothing came of it in time; it goes on) and others as rp_node_compact.
+     * `path` is the output's, borrowed. */
     void (*done)(void *context, int error, struct rp_view path);
     void *context;
 };
@@ -19,7 +20,7 @@ struct sim_compact_wait {
 /* The oldest `input_count` files, by log index, of the measurement whose oldest file is oldest.
  * Errors, at once: RP_ERR_STOPPED (nobody is up for it), RP_ERR_NOT_FOUND (no measurement has so many
  * files that this node holds); `note_out` says what is missing. */
-RP_MUST_USE int sim_compact(struct sim_world *world, uint64_t input_count,
+RP_MUST_USE int sim_compact(struct sim_world *world, uint64_t input_count, rp_time_ns timeout_ns,
                             const struct sim_compact_wait *wait, char note_out[160]);
 
 /* The output that a compaction of that source was begun for, whatever became of it; empty: none was. */

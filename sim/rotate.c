@@ -80,23 +80,26 @@ void sim_rotation_free(struct sim_rotation *rotation)
     free(rotation);
 }
 
-static void replace_next(struct sim_rotation *rotation, struct slot *slot)
+/* False: no successor can be made. */
+static bool replace_next(struct sim_rotation *rotation, struct slot *slot)
 {
     struct sim_pod *pod = rotation->pods[rotation->next_index++];
     if (sim_pod_is_gone(pod)) {
-        return; /* replaced by someone else meanwhile */
+        return true; /* replaced by someone else meanwhile */
     }
     struct sim_replace_spec each = rotation->each;
     each.start_delay_ns = sim_rng_range(rotation->rng, rotation->start_delay_ns);
     uint64_t life = sim_pod_life(pod);
     struct sim_pod *successor = NULL;
     if (sim_pod_replace(pod, &each, &successor) != 0) {
-        return;
+        rotation->late = pod;
+        return false;
     }
     slot->successor = successor;
     slot->life_before = successor == pod ? life : 0;
     slot->late_ns = sim_world_now(rotation->world) + each.grace_ns + each.start_delay_ns +
                     rotation->ready_timeout_ns;
+    return true;
 }
 
 /* Somebody else may have replaced the pod in the meantime: then it is the turn of who took its place,
@@ -134,7 +137,9 @@ enum sim_rotation_state sim_rotation_step(struct sim_rotation *rotation)
             return SIM_ROTATION_LATE;
         }
         while (slot->successor == NULL && rotation->next_index < rotation->pod_count) {
-            replace_next(rotation, slot);
+            if (!replace_next(rotation, slot)) {
+                return SIM_ROTATION_FULL;
+            }
         }
         is_busy = is_busy || slot->successor != NULL;
     }

@@ -25,9 +25,13 @@ RP_MUST_USE int sim_rotation_new(struct sim_world *world, const struct sim_rotat
                                  struct sim_rng *rng, struct sim_rotation **rotation_out);
 void sim_rotation_free(struct sim_rotation *rotation);
 
-enum sim_rotation_state { SIM_ROTATION_GOES_ON, SIM_ROTATION_DONE, SIM_ROTATION_LATE };
-/* Replaces whatever may be replaced now. LATE: a pod was not ready in time; rp_view of its id then
- * comes from sim_rotation_late_id. */
+enum sim_rotation_state {
+    SIM_ROTATION_GOES_ON,
+    SIM_ROTATION_DONE,
+    SIM_ROTATION_LATE, /* a pod was not ready in time */
+    SIM_ROTATION_FULL /* the run has all its nodes (SIM_NODE_COUNT_MAX): no successor can be made */
+};
+/* Replaces whatever may be replaced now. Of LATE and FULL, sim_rotation_late_id tells the pod. */
 enum sim_rotation_state sim_rotation_step(struct sim_rotation *rotation);
 struct rp_view sim_rotation_late_id(const struct sim_rotation *rotation);
 /* The next time at which something may be late; RP_TIME_NEVER: nothing. */

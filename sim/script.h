@@ -11,8 +11,7 @@
 
 #include "sim/expect.h"
 #include "sim/result.h"
-
-struct sim_world;
+#include "sim/world.h"
 
 #define SCRIPT_TEXT_MAX 1024
 
@@ -96,7 +95,7 @@ void script_about_clear(struct script_about *about);
 #define SCRIPT_INSTRUCTIONS_MAX UINT64_C(50000000) /* without sleeping */
 #define SCRIPT_MEMORY_BYTES_MAX (UINT64_C(256) << 20)
 #define SCRIPT_FILE_COUNT_MAX   1000000u
-#define SCRIPT_NODE_COUNT_MAX   2000u
+#define SCRIPT_NODE_COUNT_MAX   SIM_NODE_COUNT_MAX
 #define SCRIPT_NAME_BYTES_MAX   100u /* of a node or a cluster: addresses are made of them */
 #define SCRIPT_STRING_BYTES_MAX (UINT64_C(64) << 20) /* one string made by the library */
 

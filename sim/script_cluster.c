@@ -222,15 +222,17 @@ static int call_events(lua_State *lua)
 static bool rotation_holds(void *context, struct script *script)
 {
     struct sim_rotation *rotation = context;
+    const char *what = "was not ready by ready_timeout";
     switch (sim_rotation_step(rotation)) {
     case SIM_ROTATION_DONE: return true;
     case SIM_ROTATION_GOES_ON: return false;
     case SIM_ROTATION_LATE: break;
+    case SIM_ROTATION_FULL: what = "has no successor: the run has all its nodes"; break;
     }
     char detail[256];
     struct rp_view id = sim_rotation_late_id(rotation);
-    (void)snprintf(detail, sizeof detail, "rotate: %.*s was not ready by ready_timeout",
-                   (int)id.length_bytes, (const char *)id.bytes);
+    (void)snprintf(detail, sizeof detail, "rotate: %.*s %s", (int)id.length_bytes,
+                   (const char *)id.bytes, what);
     script_story_timed_out(script, "story/rotate", detail);
     return false;
 }
@@ -291,6 +293,11 @@ static int call_rotate(lua_State *lua)
         lua_replace(lua, 2);
     }
     take_rotation(lua, 2, &spec);
+    if (spec.each.is_new_identity &&
+        sim_world_node_count(script_world(lua)) + spec.pod_count > SCRIPT_NODE_COUNT_MAX) {
+        return luaL_error(lua, "c:rotate: more than %d nodes with those of new identities",
+                          (int)SCRIPT_NODE_COUNT_MAX);
+    }
     struct sim_rotation *rotation = NULL;
     if (sim_rotation_new(script_world(lua), &spec, &script->draw_rng, &rotation) != 0) {
         return luaL_error(lua, "c:rotate: out of memory");

@@ -8,6 +8,9 @@
 #include "sim/truth.h"
 #include "sim/workload.h"
 
+/* As long as c:settle waits, twice over: the output has to be made before it can be agreed upon. */
+#define COMPACT_TIMEOUT_NS (600 * RP_NS_PER_S)
+
 /* ---- c:compact ------------------------------------------------------------------------------------ */
 
 struct compacted {
@@ -58,21 +61,25 @@ static int return_compacted(lua_State *lua, int status, lua_KContext context)
 
 static int call_compact(lua_State *lua)
 {
-    static const char *const keys[] = {"inputs", NULL};
+    static const char *const keys[] = {"inputs", "timeout", NULL};
     struct script_task *task = script_running_task(lua, "c:compact");
     uint64_t input_count = 2;
+    rp_time_ns timeout_ns = COMPACT_TIMEOUT_NS;
     char note[160] = "";
     if (!lua_isnoneornil(lua, 2)) {
         script_check_keys(lua, 2, "c:compact", keys);
         if (script_get(lua, 2, "inputs")) {
             input_count = script_draw_count(lua, -1, "c:compact: inputs");
         }
+        if (script_get(lua, 2, "timeout")) {
+            timeout_ns = script_draw_duration(lua, -1, "c:compact: timeout");
+        }
     }
     if (input_count == 0 || input_count > SCRIPT_FILE_COUNT_MAX) {
         return luaL_error(lua, "c:compact: inputs is at least 1 and at most a million");
     }
     struct sim_compact_wait wait = {compact_done, task};
-    int error = sim_compact(script_world(lua), input_count, &wait, note);
+    int error = sim_compact(script_world(lua), input_count, timeout_ns, &wait, note);
     if (error != 0) {
         return luaL_error(lua, "c:compact: %s", note);
     }

@@ -413,7 +413,8 @@ static int node_replace(lua_State *lua)
     struct sim_pod *successor = NULL;
     int error = sim_pod_replace(pod, &spec, &successor);
     if (error != 0) {
-        return luaL_error(lua, "n:replace: %s", rp_strerror(error));
+        return luaL_error(lua, "n:replace: %s",
+                          error == RP_ERR_FULL ? "the run has all its nodes" : rp_strerror(error));
     }
     script_push_node(lua, successor);
     return 1;

@@ -269,18 +269,6 @@ static const struct sim_node_spec *exception_of(const struct sim_world *world, c
     return NULL;
 }
 
-static uint64_t next_of_role(struct sim_world *world, const char *role)
-{
-    uint64_t count = 1;
-    for (;; count += 1) {
-        char id[64];
-        (void)snprintf(id, sizeof id, "%s-%llu", role, (unsigned long long)count);
-        if (sim_world_pod(world, rp_view_text(id)) == NULL) {
-            return count;
-        }
-    }
-}
-
 static void grow_pods(struct sim_world *world)
 {
     if (world->pod_count < world->pod_max) {
@@ -350,11 +338,34 @@ static bool is_label_free(struct sim_world *world, const char *label)
     return sim_world_labelled(world, rp_view_text(label)) == NULL;
 }
 
+static bool is_id_free(struct sim_world *world, const char *id)
+{
+    char *label = make_label(world, id);
+    bool is_free = is_label_free(world, label);
+    rp_release(&world->alloc, label);
+    return is_free;
+}
+
+static uint64_t next_of_role(struct sim_world *world, const char *role)
+{
+    uint64_t count = 1;
+    for (;; count += 1) {
+        char id[64];
+        (void)snprintf(id, sizeof id, "%s-%llu", role, (unsigned long long)count);
+        if (sim_world_pod(world, rp_view_text(id)) == NULL && is_id_free(world, id)) {
+            return count;
+        }
+    }
+}
+
 /* A pod on an empty volume that does not boot yet. */
 int sim_world_new_pod(struct sim_world *world, const struct sim_add_spec *spec,
                       struct sim_pod **pod_out)
 {
     char id[64];
+    if (sim_world_node_count(world) >= SIM_NODE_COUNT_MAX) {
+        return RP_ERR_FULL;
+    }
     if (spec->id == NULL) {
         (void)snprintf(id, sizeof id, "%s-%llu", spec->role,
                        (unsigned long long)next_of_role(world, spec->role));

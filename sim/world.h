@@ -154,6 +154,8 @@ RP_MUST_USE int sim_world_join(struct sim_world *world, const struct sim_cluster
 bool sim_world_has_come_up(struct sim_world *world, char note_out[160]);
 /* Nodes of all clusters of the run, ever. */
 size_t sim_world_node_count(const struct sim_world *world);
+/* More are never made in a run: each that was replaced by another identity counts. */
+#define SIM_NODE_COUNT_MAX 2000u
 /* The pod of that label in any cluster of the run. NULL: unknown. */
 struct sim_pod *sim_world_labelled(struct sim_world *world, struct rp_view label);
 

@@ -563,6 +563,73 @@ START_TEST(mistake_in_the_call_is_an_error_with_its_line)
 }
 END_TEST
 
+/* ---- As many nodes as a run may have ------------------------------------------------------------ */
+
+/* All that there may be, so many of them gone before they ever ran. */
+static void fill_up(struct watch *watch, struct sim_world *world)
+{
+    struct sim_pod *pod = NULL;
+    (void)watch;
+    for (unsigned number = 0; sim_world_node_count(world) < SIM_NODE_COUNT_MAX; number += 1) {
+        char id[32];
+        (void)snprintf(id, sizeof id, "gone-%u", number);
+        struct sim_add_spec spec = {.role = "reader", .id = id};
+        ck_assert_int_eq(sim_world_new_pod(world, &spec, &pod), 0);
+        pod->is_gone = true;
+    }
+    struct sim_add_spec more = {.role = "reader"};
+    ck_assert_int_eq(sim_world_new_pod(world, &more, &pod), RP_ERR_FULL);
+}
+
+static const uint64_t first_s[] = {1};
+
+/* Under a new name a pod is one node more: there is none left, and nothing of it is done. */
+START_TEST(trouble_keeps_to_the_nodes_that_a_run_may_have)
+{
+    struct watch watch = {.sample_s = first_s, .sample_count = 1, .look = fill_up};
+    struct script_outcome outcome;
+    uint64_t refused_count = 0, applied_count = 0;
+    run("kinds=rotate every=2s until_=40s length=60 files=10", NULL, 1, &watch, &outcome);
+    check_passes(&outcome, "rotations");
+    for (size_t row = 0; row < outcome.result->decision_count; row += 1) {
+        const struct sim_decision *decision = &outcome.result->decisions[row];
+        bool is_new =
+            decision->variant == SIM_ROTATE_NEW_KEEP || decision->variant == SIM_ROTATE_NEW_LOST;
+        ck_assert(!is_new || !decision->is_applied);
+        refused_count += is_new && decision->node_count > 0;
+        applied_count += decision->is_applied;
+    }
+    ck_assert_uint_gt(refused_count, 0);
+    ck_assert_uint_gt(applied_count, 0);
+    script_outcome_clear(&outcome);
+}
+END_TEST
+
+static const struct {
+    const char *line, *error;
+} full_rows[] = {
+    {"c:sleep(2) c:rotate{ identity = 'new' }", "c:rotate: more than 2000 nodes"},
+    {"c:sleep(2) c:node('reader-1'):replace()", "n:replace: the run has all its nodes"},
+    {"c:sleep(2) c:add{ role = 'reader' }", "c:add: more than 2000 nodes"},
+    {"c:go(function() c:rotate{ identity = 'new', start_delay = 0 } end)",
+     "has no successor: the run has all its nodes"},
+};
+
+/* What a story asks for beyond that is an error; a rotation in the middle, a violation. */
+START_TEST(calls_keep_to_the_nodes_that_a_run_may_have)
+{
+    struct watch watch = {.sample_s = first_s, .sample_count = 1, .look = fill_up};
+    struct script_outcome outcome;
+    run("files=0 length=120", full_rows[_i].line, 1, &watch, &outcome);
+    const struct sim_result *result = outcome.result;
+    const char *text = outcome.end == SCRIPT_END_ERROR ? outcome.error
+                       : result->violation_count > 0   ? result->violations[0].detail
+                                                       : "";
+    ck_assert_msg(strstr(text, full_rows[_i].error) != NULL, "%s: %s", full_rows[_i].line, text);
+    script_outcome_clear(&outcome);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sim.nemesis");
@@ -579,6 +646,8 @@ int main(void)
     tcase_add_loop_test(tc, what_cannot_come_back_is_not_taken, 1, 4);
     tcase_add_loop_test(tc, run_that_was_spared_says_so, 0, ROWS(vacuities));
     tcase_add_loop_test(tc, mistake_in_the_call_is_an_error_with_its_line, 0, ROWS(mistakes));
+    tcase_add_test(tc, trouble_keeps_to_the_nodes_that_a_run_may_have);
+    tcase_add_loop_test(tc, calls_keep_to_the_nodes_that_a_run_may_have, 0, ROWS(full_rows));
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -101,6 +101,12 @@ static const struct story_row naturals[] = {
      "c.net:isolate({r, 'reader-2'}, {for_ = '1s..2s'}) c.net:refuse('all')\n"
      "c.net:blackhole{w} c.net:heal()",
      NULL, NULL},
+    {"a compaction takes as long as it may",
+     "c:flush{files = 2} c:settle() c.net:isolate(w)\n"
+     "local path, why = c:compact{inputs = 2, timeout = '20s'}\n"
+     "c:check(path == nil and why == 'timed out' and c:now() < 60, tostring(why))\n"
+     "c.net:heal() c:settle() c:check(#c:manifest() == 1, 'it did not go on')",
+     NULL, NULL},
     {"one size", "c.net:segment(w, 'all', {sizes = '1..3', coalesce = false}) c.net:heal()", NULL,
      NULL},
     {"a capture of any type",
