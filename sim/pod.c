@@ -323,8 +323,10 @@ void sim_pod_clock(struct sim_pod *pod, const int64_t *skew_ns, const int64_t *d
     bool is_off = (skew_ns != NULL && *skew_ns != 0) || (drift_ppm != NULL && *drift_ppm != 0);
     if (is_off || (jump_ns != NULL && *jump_ns != 0)) {
         sim_reach_fault(sim_world_reach(pod->world), "clock");
+        sim_pod_mark(pod, "clock", rp_view_text(""));
+    } else {
+        sim_pod_mark(pod, "clock-right", rp_view_text(""));
     }
-    sim_pod_mark(pod, "clock", rp_view_text(""));
     if (skew_ns != NULL) {
         sim_clock_set_skew(pod->clock, *skew_ns);
     }
@@ -380,7 +382,7 @@ static void note_hostile(const struct sim_pod *pod, rp_time_ns duration_ns)
     const uint64_t words[6] = {pod->number,       (uint64_t)spec->kind, spec->chance,
                                spec->after_bytes, duration_ns,          spec->matches != NULL};
     sim_trace_note_words(pod->world->trace, "hostile", words, 6);
-    sim_pod_mark(pod, "hostile",
+    sim_pod_mark(pod, pod->is_hostile ? "hostile" : "hostile-right",
                  rp_view_text(pod->is_hostile ? fault_hostile_name(spec->kind) : ""));
 }
 
@@ -434,7 +436,11 @@ void sim_pod_set_disk(struct sim_pod *pod, const struct sim_disk_faults *faults)
                                calls->sync_error ^ calls->stat_error << 1,
                                calls->short_write ^ faults->torn << 1 ^ calls->list_error << 2};
     sim_trace_note_words(pod->world->trace, "disk", words, 8);
-    sim_pod_mark(pod, "disk", rp_view_text(""));
+    bool is_right = true;
+    for (size_t word = 1; word < 8; word += 1) {
+        is_right = is_right && words[word] == 0;
+    }
+    sim_pod_mark(pod, is_right ? "disk-right" : "disk", rp_view_text(""));
     sim_store_set_faults(pod->store, faults);
 }
 

@@ -34,6 +34,7 @@ void sim_reach_fault(struct sim_reach *reach, const char *name)
 static void enter(struct sim_reach *reach, enum sim_reach_state state)
 {
     reach->states[state] += 1;
+    reach->latest = state;
 }
 
 /* The state so many places behind the first of its family; nothing beyond the last. */
@@ -41,7 +42,7 @@ static void enter_of(struct sim_reach *reach, enum sim_reach_state first, enum s
                      uint64_t offset)
 {
     if (offset <= (uint64_t)last - (uint64_t)first) {
-        reach->states[(uint64_t)first + offset] += 1;
+        enter(reach, (enum sim_reach_state)((uint64_t)first + offset));
     }
 }
 

@@ -127,6 +127,7 @@ struct sim_reach {
     uint64_t states[SIM_REACH_STATE_COUNT];
     /* NONE: an ok ack; refusals without a code count as OTHER. */
     uint64_t acks_sent[RP_ACK_CODE_COUNT], acks_received[RP_ACK_CODE_COUNT];
+    enum sim_reach_state latest; /* that was entered; no count, and in no sum */
 };
 
 /* A fault acted. `name` is a row of the catalog; what acts once an event or more often asks for its
