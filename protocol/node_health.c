@@ -187,9 +187,6 @@ void node_peer_changed(void *context, const struct rp_peer *peer, enum rp_peer_c
         .value = (uint64_t)change,
     };
     node_see(node, &seen);
-    if (change == RP_PEER_REMOVED) {
-        node_forwarded_raise_floor(node);
-    }
     if (!peer->is_self && rp_peer_change_is_hopeful(change)) {
         node->has_new_peer = node->has_new_peer || change != RP_PEER_RECOVERED;
         node_rescan_hope(node);

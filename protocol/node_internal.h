@@ -110,8 +110,7 @@ struct rp_node {
     struct node_inbound *inbound;
     size_t inbound_count;
     uint64_t accepted_count; /* connections, ever: the latest one's number */
-    /* Commands come on connections after this one: those up to it are of an earlier leadership, or of
-     * a peer that was removed since. */
+    /* Commands come on connections after this one: those up to it are of an earlier leadership. */
     uint64_t forward_floor, forward_term;
 
     /* node_serve.c: the WAL stream began in this life, and with it the context of fetch handlers */
@@ -308,9 +307,8 @@ void node_serve_ended(struct node_serve *serve, int error);
 void node_serve_cancel(struct node_serve *serve);
 
 /* node_propose.c: inbound forward sessions, and our own proposals. */
-/* Who is overtaken (forward_server.h): a leadership began; a peer left the registry. */
+/* Who is overtaken (forward_server.h): a leadership began. */
 void node_forwarded_leader_changed(struct rp_node *node);
-void node_forwarded_raise_floor(struct rp_node *node);
 void node_forwarded_begin(struct node_inbound *inbound, struct rp_view payload,
                           struct rp_view rest);
 void node_forwarded_received(struct node_forwarded *session, struct rp_view bytes);

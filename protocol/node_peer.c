@@ -217,6 +217,7 @@ void node_peer_accept(struct rp_node *node, rp_conn conn)
     }
     inbound->accepted_ns = node_now(node);
     inbound->number = ++node->accepted_count;
+    rp_peers_accepted(node->peers, inbound->number);
     node_arm_after(node, &inbound->timer, RP_FIRST_FRAME_TIMEOUT_NS);
 }
 

@@ -483,17 +483,12 @@ static bool host_is_leader(void *context)
 }
 
 /* Leadership that was won again is another one: what came in between was proposed elsewhere. */
-void node_forwarded_raise_floor(struct rp_node *node)
-{
-    node->forward_floor = node->accepted_count;
-}
-
 void node_forwarded_leader_changed(struct rp_node *node)
 {
     struct rp_consensus_status status = node->ports.consensus.status(node->ports.consensus.state);
     if (status.is_leader && status.term != node->forward_term) {
         node->forward_term = status.term;
-        node_forwarded_raise_floor(node);
+        node->forward_floor = node->accepted_count;
     }
 }
 

@@ -23,6 +23,7 @@ struct rp_peers {
     struct slot *healthy[RP_PEER_COUNT_MAX];
     size_t healthy_count;
     uint64_t born_count;
+    uint64_t accepted_count; /* connections: rp_peers_accepted */
     size_t self_id_length_bytes;
     uint8_t self_id[];
 };
@@ -178,9 +179,16 @@ static struct slot *make_slot(const struct rp_peers *peers, const struct rp_peer
     slot->peer.raft_id = record->raft_id;
     slot->peer.joined_unix_s = record->joined_unix_s;
     slot->peer.is_bound_fetch = record->is_bound_fetch;
+    slot->peer.forward_connection = peers->accepted_count + 1;
     slot->peer.is_self =
         rp_view_equal(record->id, rp_view_make(peers->self_id, peers->self_id_length_bytes));
     return slot;
+}
+
+static bool is_same_life(const struct rp_peer *left, const struct rp_peer *right)
+{
+    return left->joined_unix_s == right->joined_unix_s && left->raft_id == right->raft_id &&
+           rp_view_equal(left->address, right->address);
 }
 
 int rp_peers_register(struct rp_peers *peers, const struct rp_peer_record *record)
@@ -207,7 +215,9 @@ int rp_peers_register(struct rp_peers *peers, const struct rp_peer_record *recor
         change = has_moved ? RP_PEER_MOVED : RP_PEER_REPLACED;
         slot->peer.born_sequence = former->peer.born_sequence;
         slot->peer.is_reached = former->peer.is_reached && !has_moved;
-        slot->peer.forward_connection = former->peer.forward_connection;
+        if (is_same_life(&former->peer, &slot->peer)) {
+            slot->peer.forward_connection = former->peer.forward_connection;
+        }
         unlist(peers, former);
     } else {
         peers->born_count += 1;
@@ -252,6 +262,11 @@ bool rp_peers_heartbeat(struct rp_peers *peers, struct rp_view id, struct rp_vie
         tell(peers, slot, is_healthy ? RP_PEER_RECOVERED : RP_PEER_REPORTED);
     }
     return true;
+}
+
+void rp_peers_accepted(struct rp_peers *peers, uint64_t connection)
+{
+    peers->accepted_count = connection;
 }
 
 void rp_peers_forwarded(struct rp_peers *peers, struct rp_view id, uint64_t connection)

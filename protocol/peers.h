@@ -54,7 +54,7 @@ struct rp_peer {
     rp_time_ns last_heartbeat_ns; /* monotonic, of the receiving node */
     uint32_t failed_check_count;
     uint64_t born_sequence;      /* order of first registration; never reused */
-    uint64_t forward_connection; /* the latest that brought a command of it; 0: none did */
+    uint64_t forward_connection; /* earlier ones bring no command of it any more */
 };
 
 enum rp_peer_change {
@@ -108,6 +108,9 @@ bool rp_peers_heartbeat(struct rp_peers *peers, struct rp_view id, struct rp_vie
  * as not. Unknown id: nothing. */
 void rp_peers_reached(struct rp_peers *peers, struct rp_view id, bool is_reached);
 
+/* The number of the latest connection that was accepted: a life that is registered from now on sends its
+ * commands on later ones. */
+void rp_peers_accepted(struct rp_peers *peers, uint64_t connection);
 /* A command came from it on this connection. Unknown id: nothing. */
 void rp_peers_forwarded(struct rp_peers *peers, struct rp_view id, uint64_t connection);
 

@@ -286,6 +286,9 @@ void sim_net_detach(struct sim_endpoint *endpoint, enum sim_net_end end)
         }
         datagram = next;
     }
+    if (end == SIM_NET_HOST_LOST) {
+        net_host_gone(net, endpoint->host);
+    }
     endpoint->host->endpoint = NULL;
     endpoint->host->is_present = end == SIM_NET_PROCESS_ENDED;
     endpoint_free(endpoint);
@@ -296,6 +299,7 @@ void sim_net_vacate(struct sim_net *net, struct rp_view address)
     struct net_host *host = host_lookup(net, address);
     if (host != NULL && host->endpoint == NULL) {
         host->is_present = false;
+        net_host_gone(net, host);
     }
 }
 

@@ -13,7 +13,7 @@
  * not yet taken by the receiving process is bounded (SIM_NET_WINDOW_BYTES); beyond it the sender is
  * held up. A partition loses everything: connections stall, and resume at their next retransmission
  * after it is healed; nothing ever fails because of it. A process that dies closes its connections
- * as a kernel does; a host that dies falls silent. Bytes for a connection that its receiver closed
+ * as a kernel does; a host that dies falls silent, and sends nothing again. Bytes for a connection that its receiver closed
  * are answered with a reset.
  *
  * Not modelled: congestion control and slow start, packets and their headers, Nagle and delayed

@@ -65,6 +65,7 @@ struct net_stream {
 
 struct net_side {
     struct sim_endpoint *endpoint; /* NULL: dead */
+    const struct net_host *host;   /* whose kernel it is, also when the process is done with it */
     rp_conn handle;
     bool is_open;   /* the process holds the handle */
     bool is_silent; /* its host was lost */
@@ -197,6 +198,8 @@ void net_side_schedule(struct net_conn *conn, unsigned index);
 void net_side_reset(struct net_conn *conn, unsigned index, rp_time_ns at_ns);
 /* The process at that side is gone: an orderly close, or silence. */
 void net_side_end(struct net_conn *conn, unsigned index, bool is_silent);
+/* A kernel is no more, or the network name space of a pod: nothing is sent again from there. */
+void net_host_gone(struct sim_net *net, const struct net_host *host);
 /* Connections that a cut or an absent host held up go on. */
 void net_kick(struct sim_net *net);
 void net_send_piece(struct net_conn *conn, unsigned index, struct rp_chunk chunk, bool is_end);

@@ -120,6 +120,7 @@ void net_side_open(struct sim_endpoint *endpoint, struct net_conn *conn, unsigne
     handle->side = (uint8_t)index;
     endpoint->handle_count += 1;
     conn->sides[index].endpoint = endpoint;
+    conn->sides[index].host = endpoint->host;
     conn->sides[index].is_open = true;
     conn->sides[index].handle = (uint64_t)handle->generation << 32 | (place + 1u);
 }
@@ -433,6 +434,39 @@ static void incoming_refused(struct net_conn *conn, unsigned index)
     if (has_bytes) {
         rp_time_ns back_ns = net_latency(conn->net, conn->links[index]);
         net_side_reset(conn, 1 - index, later(arrive_ns, net_now(conn->net)) + back_ns);
+    }
+}
+
+/* What would have to be sent again is gone with the kernel that would have done it; what left in time
+ * is on its way. */
+static void forget_unsent(struct net_conn *conn, unsigned index)
+{
+    struct net_stream *stream = &conn->sides[index].out;
+    struct net_link *link = conn->links[index];
+    rp_time_ns late_ns = net_now(conn->net) + SIM_NET_RTO_NS + link->faults.late_ns;
+    bool is_cut = stream->stalled_ns != 0 || net_is_cut(conn->net, link);
+    while (stream->piece_count > 0) {
+        const struct net_piece *last = piece_at(stream, stream->piece_count - 1);
+        if (!is_cut && last->arrive_ns <= late_ns) {
+            return;
+        }
+        rp_block_release(last->chunk.block);
+        stream->piece_count -= 1;
+    }
+    stream->stalled_ns = 0;
+}
+
+void net_host_gone(struct sim_net *net, const struct net_host *host)
+{
+    for (struct net_conn *conn = net->first; conn != NULL; conn = conn->next) {
+        for (unsigned index = 0; index < 2; index += 1) {
+            if (conn->sides[index].host == host && !conn->is_dialing &&
+                conn->links[index] != NULL) {
+                conn->sides[index].is_silent = true;
+                forget_unsent(conn, index);
+                net_side_schedule(conn, 1 - index);
+            }
+        }
     }
 }
 

@@ -6,7 +6,6 @@ return {
   name = "consensus-late-forward",
   about = "A forwarded registration that its sender gave up long ago does not undo what was registered since.",
   phase = 3,
-  params = { healed_s = 17 },
   cluster = { writers = 2, readers = 2 },
   breaks = { arc = "intact-bytes" },
   run = require("_late_forward")("direct"),

@@ -353,6 +353,50 @@ START_TEST(process_death_ends_and_host_death_is_silent)
 }
 END_TEST
 
+/* Bytes that a cut holds up, of a connection that its process has closed already: the kernel goes on
+ * sending them, also when the process has ended; a host that was lost sends nothing again, and neither does a
+ * pod that was taken away. */
+static const struct {
+    const char *name;
+    bool ends, is_host_lost, is_vacated;
+    size_t received_bytes;
+} LEFT_BEHIND[] = {
+    {"closed", false, false, false, 100},
+    {"process ended", true, false, false, 100},
+    {"host lost", true, true, false, 0},
+    {"pod taken away", true, false, true, 0},
+};
+START_TEST(lost_host_sends_nothing_again)
+{
+    struct world world;
+    struct rp_chunk chunk;
+    world_make(&world);
+    dial_right(&world);
+    sim_net_partition(world.net, &world.left_site, 1, &world.right_site, 1, true, 0);
+    ck_assert_int_eq(sim_body_chunk(world.bodies, 7, 0, 100, &chunk), 0);
+    ck_assert_uint_eq(world.left.port->send(world.left.port->state, world.left.conn, chunk), 100);
+    rp_block_release(chunk.block);
+    world.left.port->close(world.left.port->state, world.left.conn);
+    run_for(&world, RP_NS_PER_S);
+    if (LEFT_BEHIND[_i].ends) {
+        char address[64];
+        struct rp_view view = sim_endpoint_address(world.left.endpoint);
+        snprintf(address, sizeof address, "%.*s", (int)view.length_bytes, (const char *)view.bytes);
+        sim_net_detach(world.left.endpoint,
+                       LEFT_BEHIND[_i].is_host_lost ? SIM_NET_HOST_LOST : SIM_NET_PROCESS_ENDED);
+        world.left.endpoint = NULL;
+        if (LEFT_BEHIND[_i].is_vacated) {
+            sim_net_vacate(world.net, rp_view_text(address));
+        }
+    }
+    sim_net_heal(world.net);
+    run_for(&world, 100 * RP_NS_PER_S);
+    ck_assert_msg(world.right.received_bytes == LEFT_BEHIND[_i].received_bytes, "%s: %zu bytes",
+                  LEFT_BEHIND[_i].name, world.right.received_bytes);
+    world_clear(&world);
+}
+END_TEST
+
 /* A segmented link cuts the stream into the sizes asked for. */
 START_TEST(segment_cuts_into_single_bytes)
 {
@@ -537,6 +581,7 @@ int main(void)
     tcase_add_test(tcase, partition_stalls_until_healed);
     tcase_add_test(tcase, loss_on_one_link_delays_no_other);
     tcase_add_test(tcase, send_to_a_closed_connection_is_reset);
+    tcase_add_loop_test(tcase, lost_host_sends_nothing_again, 0, 4);
     tcase_add_loop_test(tcase, process_death_ends_and_host_death_is_silent, 0, 2);
     tcase_add_test(tcase, segment_cuts_into_single_bytes);
     tcase_add_loop_test(tcase, datagrams_come_twice_or_out_of_order_when_told, 0, 3);
