@@ -33,6 +33,7 @@ int cli_run(int argc, char **argv);
 int cli_list(int argc, char **argv);
 int cli_describe(int argc, char **argv);
 int cli_diff(int argc, char **argv);
+int cli_merge(int argc, char **argv);
 int cli_matrix(int argc, char **argv);
 int cli_fuzz(int argc, char **argv);
 
@@ -40,6 +41,7 @@ extern const char cli_help_run[];
 extern const char cli_help_list[];
 extern const char cli_help_describe[];
 extern const char cli_help_diff[];
+extern const char cli_help_merge[];
 extern const char cli_help_matrix[];
 extern const char cli_help_fuzz[];
 

@@ -128,3 +128,24 @@ const char cli_help_fuzz[] =
     "examples:\n"
     "  replisim fuzz frame\n"
     "  replisim fuzz fetch_client --time 600 --corpus corpus/fetch_client\n";
+
+const char cli_help_merge[] =
+    "usage: replisim merge OUT.db IN.db... [--force]\n"
+    "\n"
+    "Joins the result databases of many shards (`sweep --shard i/n --db FILE`) into a new one, "
+    "which\n"
+    "says what one sweep over all of them would have said. A run that several of them hold counts "
+    "once;\n"
+    "two different results of one run are refused. OUT.db appears whole or not at all, and must "
+    "not\n"
+    "exist. Copy the FILE-wal of a sweep that was killed along with its FILE.\n"
+    "\n"
+    "options:\n"
+    "  --force              join results of different programs, parameters or scenarios\n"
+    "  --help\n"
+    "\n"
+    "exit codes: 0 joined; 2 a database cannot be read or does not belong to the others; 3 OUT.db\n"
+    "could not be written\n"
+    "\n"
+    "example:\n"
+    "  replisim merge all.db shard-*.db\n";

@@ -1,5 +1,6 @@
 #include "sim/cli/cli.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@ static const struct cli_command commands[] = {
     {"matrix", "run scenarios as each release that they break, and print the table",
      cli_help_matrix, cli_matrix},
     {"diff", "find the first event at which two runs part", cli_help_diff, cli_diff},
+    {"merge", "join the result databases of many shards", cli_help_merge, cli_merge},
     {"fuzz", "fuzz a part of the protocol, guided by coverage", cli_help_fuzz, cli_fuzz},
 };
 
@@ -159,6 +161,8 @@ static int finish(int code)
 
 int main(int argc, char **argv)
 {
+    /* A file that reaches the limit of its size is an error to be told, not the end. */
+    signal(SIGXFSZ, SIG_IGN);
     if (argc < 2) {
         print_help(stderr);
         return CLI_EXIT_WRONG;
