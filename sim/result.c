@@ -193,11 +193,11 @@ static json_t *make_violations(const struct sim_result *result)
     return list;
 }
 
-static json_t *make_reached(const struct sim_result *result)
+static json_t *make_names(char *const *names, size_t count)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < result->reached_count; i++) {
-        if (json_array_append_new(list, make_text(result->reached[i])) != 0) {
+    for (size_t i = 0; i < count; i++) {
+        if (json_array_append_new(list, make_text(names[i])) != 0) {
             json_decref(list);
             return NULL;
         }
@@ -427,7 +427,8 @@ int sim_result_write_json(const struct sim_result *result, FILE *file)
         {"bytes_replicated", make_count(result->bytes_replicated)},
         {"bytes_hashed", make_count(result->bytes_hashed)},
         {"violations", make_violations(result)},
-        {"reached", make_reached(result)},
+        {"reached", make_names(result->reached, result->reached_count)},
+        {"missed", make_names(result->missed, result->missed_count)},
         {"reach", make_reach(&result->reach)},
         {"without", make_without(result)},
         {"params", make_params(result)},

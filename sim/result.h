@@ -88,6 +88,8 @@ struct sim_result {
     size_t violation_count;
     char **reached;
     size_t reached_count;
+    char **missed; /* asked for by `c:sometimes`, and never so */
+    size_t missed_count;
     struct sim_reach reach;              /* what it went through, counted */
     bool is_without[SIM_PROPERTY_COUNT]; /* checkers that were switched off */
     struct sim_lag_summary lag;
@@ -119,6 +121,8 @@ const char *sim_verdict_name(enum sim_verdict verdict);
 /* One JSON object on one line, ended by a newline; keys as docs/results.md lists them. Bytes that
  * are no UTF-8 are written as U+FFFD. Errors: RP_ERR_NOMEM, RP_ERR_IO. */
 RP_MUST_USE int sim_result_write_json(const struct sim_result *result, FILE *file);
+/* Every copy, in the order of commit, node and path; the caller's to free. NULL: no memory. */
+struct sim_lag_sample *sim_world_lag(struct sim_world *world, size_t *count_out);
 /* lag.csv: node,path,committed_s,lag_s ("" when unbounded), sorted by commit, node, path. */
 RP_MUST_USE int sim_world_write_lag_csv(struct sim_world *world, FILE *file);
 

@@ -158,6 +158,9 @@ static void clear_result(struct sim_result *result)
     for (size_t row = 0; row < result->reached_count; row += 1) {
         free(result->reached[row]);
     }
+    for (size_t row = 0; row < result->missed_count; row += 1) {
+        free(result->missed[row]);
+    }
     for (size_t row = 0; row < result->metric_count; row += 1) {
         free(result->metrics[row].name);
     }
@@ -175,6 +178,7 @@ static void clear_result(struct sim_result *result)
     free(result->decisions);
     free(result->violations);
     free(result->reached);
+    free(result->missed);
     free(result->metrics);
     free(result->counters);
     free(result->cut_offs);

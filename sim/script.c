@@ -56,7 +56,7 @@ static void append_word(char **text, const char *word)
     append(text, "'");
 }
 
-static char *make_repeat(const struct script_options *options)
+char *script_repeat(const struct script_options *options)
 {
     char *text = NULL;
     char seed[48];
@@ -217,7 +217,7 @@ int script_run_file(const struct script_options *options, struct script_outcome 
 {
     memset(outcome_out, 0, sizeof *outcome_out);
     outcome_out->end = SCRIPT_END_BROKEN;
-    outcome_out->repeat = make_repeat(options);
+    outcome_out->repeat = script_repeat(options);
     int error = outcome_out->repeat == NULL ? RP_ERR_NOMEM : 0;
     if (error == 0) {
         error = script_new(options->path, options->seed, options->log, &outcome_out->script);

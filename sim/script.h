@@ -65,6 +65,8 @@ struct script_outcome {
 RP_MUST_USE int script_run_file(const struct script_options *options,
                                 struct script_outcome *outcome_out);
 void script_outcome_clear(struct script_outcome *outcome);
+/* The command line that repeats a run; the caller's to free. NULL: no memory. */
+char *script_repeat(const struct script_options *options);
 
 /* What the scenario declares, with its parameters set: the cluster, network and disks of a run that is
  * not made. Errors: RP_ERR_INVALID (`error_out` tells), RP_ERR_NOMEM; else the spec is the caller's. */

@@ -24,6 +24,8 @@ static int call_sometimes(lua_State *lua)
     const char *name = script_take_text(lua, 2, "c:sometimes: name");
     if (lua_toboolean(lua, 3)) {
         sim_world_reached(script_of(lua)->world, name);
+    } else {
+        sim_world_missed(script_of(lua)->world, name);
     }
     return 0;
 }

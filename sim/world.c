@@ -600,18 +600,44 @@ void sim_world_metric(struct sim_world *world, const char *name, double value)
     metric->max = value > metric->max ? value : metric->max;
 }
 
+static size_t find_name(char *const *names, size_t count, const char *name)
+{
+    size_t row = 0;
+    while (row < count && strcmp(names[row], name) != 0) {
+        row += 1;
+    }
+    return row;
+}
+
+static void add_name(char ***names, size_t *count, const char *name)
+{
+    if (find_name(*names, *count, name) == *count) {
+        char **grown = realloc(*names, (*count + 1) * sizeof(char *));
+        RP_ASSERT(grown != NULL);
+        *names = grown;
+        grown[(*count)++] = copy_libc(name, strlen(name));
+    }
+}
+
 void sim_world_reached(struct sim_world *world, const char *name)
 {
     struct sim_result *result = &world->run->result;
-    for (size_t row = 0; row < result->reached_count; row += 1) {
-        if (strcmp(result->reached[row], name) == 0) {
-            return;
-        }
+    add_name(&result->reached, &result->reached_count, name);
+    size_t row = find_name(result->missed, result->missed_count, name);
+    if (row < result->missed_count) {
+        free(result->missed[row]);
+        result->missed_count -= 1;
+        memmove(result->missed + row, result->missed + row + 1,
+                (result->missed_count - row) * sizeof(char *));
     }
-    char **grown = realloc(result->reached, (result->reached_count + 1) * sizeof(char *));
-    RP_ASSERT(grown != NULL);
-    result->reached = grown;
-    result->reached[result->reached_count++] = copy_libc(name, strlen(name));
+}
+
+void sim_world_missed(struct sim_world *world, const char *name)
+{
+    struct sim_result *result = &world->run->result;
+    if (find_name(result->reached, result->reached_count, name) == result->reached_count) {
+        add_name(&result->missed, &result->missed_count, name);
+    }
 }
 
 void sim_world_log(struct sim_world *world, struct rp_view node_id, const char *text)

@@ -215,6 +215,8 @@ void sim_world_stale_names(struct sim_world *world, rp_time_ns stale_ns, bool is
 /* A sample of a scenario's own metric, and a state worth reaching. Names are copied. */
 void sim_world_metric(struct sim_world *world, const char *name, double value);
 void sim_world_reached(struct sim_world *world, const char *name);
+/* It was asked for and was not so; once reached, that is forgotten. */
+void sim_world_missed(struct sim_world *world, const char *name);
 /* What this run goes through, counted: whoever brings a fault about, counts it here. */
 struct sim_reach *sim_world_reach(struct sim_world *world);
 void sim_world_log(struct sim_world *world, struct rp_view node_id, const char *text);

@@ -70,14 +70,22 @@ static struct sim_lag_sample *gather_lag(struct sim_run *run, size_t *count_out)
     return all;
 }
 
+struct sim_lag_sample *sim_world_lag(struct sim_world *world, size_t *count_out)
+{
+    struct sim_lag_sample *samples = gather_lag(world->run, count_out);
+    if (samples != NULL) {
+        (void)sim_lag_summarize(samples, *count_out);
+    }
+    return samples;
+}
+
 int sim_world_write_lag_csv(struct sim_world *world, FILE *file)
 {
     size_t count = 0;
-    struct sim_lag_sample *samples = gather_lag(world->run, &count);
+    struct sim_lag_sample *samples = sim_world_lag(world, &count);
     if (samples == NULL) {
         return RP_ERR_NOMEM;
     }
-    (void)sim_lag_summarize(samples, count);
     int error = sim_lag_write_csv(samples, count, file);
     free(samples);
     return error;
