@@ -36,6 +36,7 @@ int cli_diff(int argc, char **argv);
 int cli_merge(int argc, char **argv);
 int cli_matrix(int argc, char **argv);
 int cli_fuzz(int argc, char **argv);
+int cli_sweep(int argc, char **argv);
 
 extern const char cli_help_run[];
 extern const char cli_help_list[];
@@ -44,6 +45,7 @@ extern const char cli_help_diff[];
 extern const char cli_help_merge[];
 extern const char cli_help_matrix[];
 extern const char cli_help_fuzz[];
+extern const char cli_help_sweep[];
 
 /* ---- Errors and words ------------------------------------------------------------------------ */
 
@@ -118,6 +120,8 @@ struct sim_world;
 double cli_watch_now(void); /* seconds of a monotonic clock */
 /* From now on a time-out (0: none), SIGINT and SIGTERM interrupt the world that is watched. */
 void cli_watch_begin(double timeout_s);
+/* In a worker: a time-out alone (0: none). */
+void cli_watch_alarm(double timeout_s);
 void cli_watch_world(struct sim_world *world); /* NULL: none any more */
 void cli_watch_end(void);
 bool cli_watch_is_timed_out(void);

@@ -10,6 +10,8 @@
 
 static const struct cli_command commands[] = {
     {"run", "run one scenario with one seed, and say what held", cli_help_run, cli_run},
+    {"sweep", "run scenarios with many seeds, in workers, and group what fails", cli_help_sweep,
+     cli_sweep},
     {"list", "list scenarios, faults, properties, configuration keys or releases", cli_help_list,
      cli_list},
     {"describe", "tell about one of them at length", cli_help_describe, cli_describe},

@@ -63,11 +63,9 @@ static void handle(int signal_number, void (*handler)(int))
     sigaction(signal_number, &action, NULL);
 }
 
-void cli_watch_begin(double timeout_s)
+void cli_watch_alarm(double timeout_s)
 {
     watch.is_timed_out = 0;
-    handle(SIGINT, on_interrupt);
-    handle(SIGTERM, on_interrupt);
     if (timeout_s > 0) {
         struct itimerval timer = {.it_interval = {.tv_sec = GRACE_S}};
         timer.it_value.tv_sec = (time_t)timeout_s;
@@ -79,6 +77,13 @@ void cli_watch_begin(double timeout_s)
         handle(SIGALRM, on_alarm);
         setitimer(ITIMER_REAL, &timer, NULL);
     }
+}
+
+void cli_watch_begin(double timeout_s)
+{
+    handle(SIGINT, on_interrupt);
+    handle(SIGTERM, on_interrupt);
+    cli_watch_alarm(timeout_s);
 }
 
 /* A signal that came before there was a world is passed on to it now. */

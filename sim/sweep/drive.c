@@ -1,0 +1,184 @@
+#include "sim/sweep/drive.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/sweep/gather.h"
+#include "sim/sweep/pool.h"
+
+/* A world that was told to stop does so at its next event; one that has not by then never will. */
+#define GRACE_S 2.0
+#define TICK_S  0.1
+
+struct drive {
+    const struct sweep_drive_spec *spec; /* borrowed */
+    struct sweep_pool *pool;             /* owned */
+    struct sweep_task *tasks;            /* owned; one a worker */
+    bool *is_task_taken;                 /* owned */
+    struct sweep_cursor cursor;
+    bool has_next; /* `next` is a run that is to be started */
+    struct sweep_item next;
+    struct sweep_driven *driven; /* borrowed */
+    double began_s;
+    int status;
+    char *note; /* borrowed */
+};
+
+/* ---- What to run ------------------------------------------------------------------------------------ */
+
+static void find_next(struct drive *drive)
+{
+    const struct sweep_drive_spec *spec = drive->spec;
+    while (!drive->has_next && !spec->is_interrupted() &&
+           sweep_plan_next(spec->plan, &drive->cursor, &drive->next)) {
+        const char *path = spec->plan->scenarios[drive->next.scenario].path;
+        if (spec->is_resumed && sweep_db_has(spec->db, path, drive->next.seed)) {
+            drive->driven->state.found += 1;
+        } else {
+            drive->has_next = true;
+        }
+    }
+}
+
+static size_t take_task(struct drive *drive)
+{
+    size_t index = 0;
+    while (drive->is_task_taken[index]) {
+        index += 1;
+    }
+    drive->is_task_taken[index] = true;
+    return index;
+}
+
+static void start_next(struct drive *drive)
+{
+    const struct sweep_drive_spec *spec = drive->spec;
+    const struct sweep_scenario *scenario = &spec->plan->scenarios[drive->next.scenario];
+    size_t index = take_task(drive);
+    struct sweep_task *task = &drive->tasks[index];
+    *task = (struct sweep_task){
+        .script = spec->script,
+        .scenario = scenario->name,
+        .timeout_s = spec->timeout_s,
+        .memory_bytes = spec->memory_bytes,
+    };
+    task->script.path = scenario->path;
+    task->script.text = spec->sources[drive->next.scenario].text;
+    task->script.seed = drive->next.seed;
+    drive->has_next = false;
+    drive->status = sweep_pool_start(drive->pool, task, drive->note);
+    if (drive->status != SWEEP_OK) {
+        drive->is_task_taken[index] = false;
+        drive->driven->stop = SWEEP_STOP_BROKEN;
+    }
+}
+
+/* ---- What became of it ------------------------------------------------------------------------------ */
+
+static int work(void *context, void *job, int result_file)
+{
+    const struct drive *drive = context;
+    return sweep_worker_run(job, drive->spec->clockwork, result_file);
+}
+
+static bool ended(void *context, const struct sweep_ended *ended)
+{
+    struct drive *drive = context;
+    const struct sweep_drive_spec *spec = drive->spec;
+    const struct sweep_task *task = ended->job;
+    struct sweep_gathered gathered;
+    drive->is_task_taken[task - drive->tasks] = false;
+    drive->status = sweep_gather(ended, task, &gathered);
+    if (drive->status == SWEEP_OK) {
+        drive->status = sweep_db_add(spec->db, &gathered.run, drive->note);
+    }
+    if (drive->status != SWEEP_OK) {
+        drive->driven->stop = SWEEP_STOP_BROKEN;
+    } else {
+        drive->driven->state.ran += 1;
+        drive->driven->state.bad += gathered.run.end != SWEEP_END_PASS;
+        spec->ran(spec->context, &gathered.run);
+        if (spec->is_fail_fast && gathered.run.end != SWEEP_END_PASS) {
+            drive->driven->stop = SWEEP_STOP_FAIL_FAST;
+        }
+    }
+    sweep_gathered_clear(&gathered);
+    return drive->driven->stop == SWEEP_STOP_COMPLETE;
+}
+
+/* ---- The sitting ------------------------------------------------------------------------------------ */
+
+static void note_time(struct drive *drive)
+{
+    const struct sweep_drive_spec *spec = drive->spec;
+    struct sweep_driven *driven = drive->driven;
+    driven->state.elapsed_s = spec->clockwork->now() - drive->began_s;
+    if (driven->stop != SWEEP_STOP_COMPLETE) {
+        return;
+    }
+    if (spec->is_interrupted()) {
+        driven->stop = SWEEP_STOP_INTERRUPTED;
+    } else if (spec->budget_s > 0 && driven->state.elapsed_s >= spec->budget_s &&
+               (drive->has_next || sweep_pool_running(drive->pool) > 0)) {
+        driven->stop = SWEEP_STOP_BUDGET;
+    }
+}
+
+static void drive_on(struct drive *drive)
+{
+    struct sweep_driven *driven = drive->driven;
+    for (;;) {
+        find_next(drive);
+        note_time(drive);
+        bool is_done = !drive->has_next && sweep_pool_running(drive->pool) == 0;
+        if (driven->stop != SWEEP_STOP_COMPLETE || is_done) {
+            return;
+        }
+        drive->spec->tick(drive->spec->context, &driven->state);
+        if (drive->has_next && sweep_pool_has_room(drive->pool)) {
+            start_next(drive);
+        } else {
+            double left_s = drive->spec->budget_s > 0
+                                ? drive->spec->budget_s - driven->state.elapsed_s
+                                : TICK_S;
+            (void)sweep_pool_wait(drive->pool, left_s < TICK_S ? left_s : TICK_S);
+        }
+    }
+}
+
+int sweep_drive(const struct sweep_drive_spec *spec, struct sweep_driven *driven_out,
+                char note_out[SWEEP_NOTE_BYTES])
+{
+    struct drive drive = {.spec = spec, .driven = driven_out, .note = note_out};
+    struct sweep_pool_spec pool = {
+        .jobs = spec->jobs,
+        .kill_after_s = spec->timeout_s > 0 ? spec->timeout_s + GRACE_S : 0,
+        .memory_bytes = spec->memory_bytes,
+        .now = spec->clockwork->now,
+        .work = work,
+        .ended = ended,
+        .context = &drive,
+    };
+    memset(driven_out, 0, sizeof *driven_out);
+    note_out[0] = '\0';
+    drive.began_s = spec->clockwork->now();
+    driven_out->state.planned = sweep_plan_count(spec->plan);
+    drive.tasks = calloc(spec->jobs, sizeof *drive.tasks);
+    drive.is_task_taken = calloc(spec->jobs, sizeof *drive.is_task_taken);
+    drive.status = drive.tasks == NULL || drive.is_task_taken == NULL
+                       ? SWEEP_ERR_NOMEM
+                       : sweep_pool_new(&pool, &drive.pool);
+    if (drive.status == SWEEP_OK) {
+        drive.status = sweep_worker_warm();
+    }
+    if (drive.status == SWEEP_OK) {
+        drive_on(&drive);
+    } else {
+        driven_out->stop = SWEEP_STOP_BROKEN;
+    }
+    driven_out->state.elapsed_s = spec->clockwork->now() - drive.began_s;
+    sweep_pool_free(drive.pool);
+    free(drive.tasks);
+    free(drive.is_task_taken);
+    return drive.status;
+}
