@@ -1,5 +1,6 @@
 /* sim/sweep/plan.c: which runs a sweep has, in which order, whose they are, and which are left. */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
