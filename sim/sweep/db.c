@@ -30,8 +30,10 @@ struct sweep_db *sweep_db_make(const char *path)
         return NULL;
     }
     db->lock_handle = -1;
-    db->path = strdup(path);
-    db->file = make_file(path);
+    /* An empty name is a database of SQLite's own, which vanishes when it is closed. */
+    db->is_temporary = path == NULL;
+    db->path = strdup(path == NULL ? "the temporary database" : path);
+    db->file = path == NULL ? strdup("") : make_file(path);
     if (db->path == NULL || db->file == NULL) {
         sweep_db_drop(db);
         return NULL;
@@ -121,7 +123,10 @@ static bool is_wal(struct sweep_db *db)
 static int choose_journal(struct sweep_db *db, char note_out[SWEEP_NOTE_BYTES])
 {
     const char *otherwise = "PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL";
-    const char *rest = is_wal(db) ? "PRAGMA synchronous = NORMAL" : otherwise;
+    if (db->is_temporary) {
+        otherwise = "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF";
+    }
+    const char *rest = !db->is_temporary && is_wal(db) ? "PRAGMA synchronous = NORMAL" : otherwise;
     return sqlite3_exec(db->handle, rest, NULL, NULL, NULL) == SQLITE_OK
                ? SWEEP_OK
                : sweep_db_explain(db, SWEEP_ERR_WRITE, note_out);
@@ -164,16 +169,19 @@ static int make_tables(struct sweep_db *db, char note_out[SWEEP_NOTE_BYTES])
 static int open_writer(struct sweep_db *db, const struct sweep_identity *identity,
                        enum sweep_db_mode mode, char note_out[SWEEP_NOTE_BYTES])
 {
-    bool is_there, is_empty = false;
-    int status = check_kind(db, &is_there, note_out);
-    if (status != SWEEP_OK || (status = sweep_db_lock(db, note_out)) != SWEEP_OK) {
+    bool is_there = false, is_empty = false;
+    int status = db->is_temporary ? SWEEP_OK : check_kind(db, &is_there, note_out);
+    if (status == SWEEP_OK && !db->is_temporary) {
+        status = sweep_db_lock(db, note_out);
+    }
+    if (status != SWEEP_OK) {
         return status;
     }
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     if (open_handle(db, db->file, flags) != SQLITE_OK) {
         return sweep_db_explain(db, SWEEP_ERR_WRITE, note_out);
     }
-    db->is_new = !is_there;
+    db->is_new = !is_there && !db->is_temporary;
     status = sweep_db_check(db, "main", &is_empty, note_out);
     if (status != SWEEP_OK && sqlite3_errcode(db->handle) == SQLITE_CANTOPEN) {
         status = fold_log(db, &is_empty, note_out);
@@ -195,7 +203,8 @@ int sweep_db_open(const char *path, const struct sweep_identity *identity, enum 
     *db_out = NULL;
     note_out[0] = '\0';
     if (db == NULL) {
-        snprintf(note_out, SWEEP_NOTE_BYTES, "%.200s: out of memory", path);
+        snprintf(note_out, SWEEP_NOTE_BYTES, "%.200s: out of memory",
+                 path == NULL ? "the temporary database" : path);
         return SWEEP_ERR_NOMEM;
     }
     int status = open_writer(db, identity, mode, note_out);

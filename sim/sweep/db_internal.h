@@ -33,6 +33,7 @@ struct sweep_db {
     char *uri;           /* owned; of a reader: how the file could be opened */
     char *lock_path;     /* owned; NULL: a reader */
     int lock_handle;     /* -1: none */
+    bool is_temporary;   /* of no name */
     bool is_new;         /* the file was made by this handle and holds nothing yet */
     sqlite3_int64 sweep; /* the row of `sweep` that new runs belong to */
     sqlite3_stmt *statements[SWEEP_DB_STATEMENT_COUNT]; /* owned; made when first used */
