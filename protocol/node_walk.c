@@ -140,10 +140,17 @@ static void end_rescan(struct rp_node *node)
     rp_puller_rescanned(node->puller, node->rescan_missing_count, node_now(node));
 }
 
+/* Whoever is here is owed no more, whatever became of its announcement. */
 static bool is_missing(const struct rp_node *node, const struct rp_file_entry *entry)
 {
-    return !rp_presence_holds(node->presence, entry) &&
-           !rp_puller_is_in_flight(node->puller, entry->path);
+    if (rp_puller_is_in_flight(node->puller, entry->path)) {
+        return false;
+    }
+    bool is_held = rp_presence_holds(node->presence, entry);
+    if (is_held) {
+        rp_readiness_present(node->readiness, entry->path);
+    }
+    return !is_held;
 }
 
 /* One page, or what the queue takes of it. False: pause or end. */

@@ -225,7 +225,8 @@ void rp_readiness_pull_ended(struct rp_readiness *readiness, struct rp_view path
     update(readiness);
 }
 
-void rp_readiness_deleted(struct rp_readiness *readiness, struct rp_view path)
+/* Only where readiness follows what happens to a path. */
+static void forget(struct rp_readiness *readiness, struct rp_view path)
 {
     struct mark *mark = is_careful(readiness) ? rp_table_get(&readiness->marks, path) : NULL;
     if (mark == NULL) {
@@ -235,6 +236,19 @@ void rp_readiness_deleted(struct rp_readiness *readiness, struct rp_view path)
     clear_trouble(readiness, mark);
     close_if_bare(readiness, mark);
     update(readiness);
+}
+
+void rp_readiness_deleted(struct rp_readiness *readiness, struct rp_view path)
+{
+    forget(readiness, path);
+}
+
+void rp_readiness_present(struct rp_readiness *readiness, struct rp_view path)
+{
+    if (rp_table_count(&readiness->marks) >
+        0) { /* mostly there is none: a rescan looks at every file */
+        forget(readiness, path);
+    }
 }
 
 void rp_readiness_all_present(struct rp_readiness *readiness)

@@ -9,6 +9,7 @@
  *   rp_puller_announce, and, when that said DROPPED, rp_readiness_dropped.
  * - the node, for every DO_END of the puller: rp_readiness_pull_ended.
  * - the node, from the manifest's file_deleted: rp_readiness_deleted.
+ * - the node, from a rescan: rp_readiness_present, rp_readiness_all_present.
  * - the node: rp_readiness_start when the life begins, rp_readiness_stop when the stop begins, and
  *   after any of these calls rp_readiness_poll, which tells of a change once (for the observer). */
 #ifndef REPLISIM_PROTOCOL_READINESS_H
@@ -42,6 +43,9 @@ void rp_readiness_pull_ended(struct rp_readiness *readiness, struct rp_view path
                              enum rp_pull_outcome outcome);
 /* The manifest lost the path: nothing is owed for it any more (RP_READY_BARRIER_SETTLED only). */
 void rp_readiness_deleted(struct rp_readiness *readiness, struct rp_view path);
+/* A rescan found the file here, and nobody pulling it: a flush of our own may have brought it after the
+ * queue refused its pull (RP_READY_BARRIER_SETTLED only). */
+void rp_readiness_present(struct rp_readiness *readiness, struct rp_view path);
 /* A rescan found nothing missing. */
 void rp_readiness_all_present(struct rp_readiness *readiness);
 

@@ -46,6 +46,7 @@ static const struct {
     {"failure of a deleted path (d)", "btwfd", true, true, false, true},
     {"drop (q)", "btqw", true, true, false, false},
     {"drop heals by a later pull", "btqwp", true, true, true, true},
+    {"drop heals when a rescan finds the file here (h)", "btqwh", true, true, false, true},
     {"untagged failure is steady state", "bwf", true, true, true, true},
     {"obsolete (o) settles", "btwo", true, true, true, true},
     {"cancelled (x) settles the tag", "btwx", true, true, true, true},
@@ -69,6 +70,7 @@ static void tell(char letter)
     case 'x': end(RP_PULL_CANCELLED); break;
     case 'd': rp_readiness_deleted(readiness, PATH); break;
     case 'q': rp_readiness_dropped(readiness, PATH); break;
+    case 'h': rp_readiness_present(readiness, PATH); break;
     case 'r': rp_readiness_announced(readiness, PATH); break;
     case 's': rp_readiness_stop(readiness); break;
     default: ck_abort_msg("no such letter");
