@@ -208,7 +208,7 @@ struct field_list {
     size_t count;
     char timestamp[DECIMAL_MAX];
     char number[DECIMAL_MAX];
-    char command_hex[RP_SHA256_HEX];
+    char hash_hex[RP_SHA256_HEX];
 };
 
 static void add_field(struct field_list *list, struct rp_view field)
@@ -228,6 +228,7 @@ static bool has_mac(const struct rp_traits *traits, enum rp_auth_kind kind)
     case RP_AUTH_BOUND_FETCH: return traits->fetch_binding == RP_FETCH_BINDING_ADDRESSEE;
     case RP_AUTH_FORWARD: return traits->follower_proposals == RP_FOLLOWER_FORWARDS;
     case RP_AUTH_BOUND_FORWARD: return traits->forward_binding == RP_FORWARD_BINDING_ADDRESSEE;
+    case RP_AUTH_BOUND_JOIN: return traits->join_binding == RP_JOIN_BINDING_STATEMENT;
     case RP_AUTH_REPLICATE_SYNC:
     case RP_AUTH_CACHE_INVALIDATE: return traits->mac_delimiter == RP_MAC_NUL;
     case RP_AUTH_KIND_COUNT: break;
@@ -245,6 +246,7 @@ static const char *label_of(const struct rp_traits *traits, enum rp_auth_kind ki
     case RP_AUTH_HEARTBEAT: return is_join_family_labelled ? "heartbeat" : "";
     case RP_AUTH_BOUND_FETCH: return "fetch";
     case RP_AUTH_BOUND_FORWARD: return "forward";
+    case RP_AUTH_BOUND_JOIN: return "bound-join";
     case RP_AUTH_REPLICATE_SYNC: return "replicate-sync";
     case RP_AUTH_CACHE_INVALIDATE: return "cache-invalidate";
     default: return "";
@@ -256,8 +258,39 @@ static struct rp_view command_field(const struct rp_auth *auth, const struct rp_
 {
     rp_sha256_begin(auth->command_hash);
     rp_sha256_update(auth->command_hash, tuple->command);
-    rp_sha256_hex(auth->command_hash, list->command_hex);
-    return rp_view_make(list->command_hex, RP_SHA256_HEX);
+    rp_sha256_hex(auth->command_hash, list->hash_hex);
+    return rp_view_make(list->hash_hex, RP_SHA256_HEX);
+}
+
+/* Four bytes of length, then the field: no byte of one field passes for one of its neighbour. */
+static void hash_field(struct rp_sha256 *hash, struct rp_view field)
+{
+    uint32_t length = (uint32_t)field.length_bytes;
+    uint8_t prefix[4] = {(uint8_t)(length >> 24), (uint8_t)(length >> 16), (uint8_t)(length >> 8),
+                         (uint8_t)length};
+    rp_sha256_update(hash, rp_view_make(prefix, sizeof prefix));
+    rp_sha256_update(hash, field);
+}
+
+static struct rp_view statement_field(const struct rp_auth *auth, const struct rp_auth_tuple *tuple,
+                                      struct field_list *list)
+{
+    const struct rp_auth_statement *said = &tuple->statement;
+    struct rp_sha256 *hash = auth->command_hash;
+    const struct rp_view texts[] = {
+        tuple->nonce, tuple->node_id,  tuple->addressee, tuple->cluster,   said->node_name,
+        said->role,   said->raft_addr, said->api_addr,   said->coord_addr, said->version,
+    };
+    rp_sha256_begin(hash);
+    for (size_t row = 0; row < sizeof texts / sizeof texts[0]; row += 1) {
+        hash_field(hash, texts[row]);
+    }
+    hash_field(hash, decimal_signed(said->core_count, list->number));
+    hash_field(hash, decimal_unsigned(said->raft_id, list->number));
+    hash_field(hash, rp_view_text(said->is_bound_fetch ? "1" : "0"));
+    hash_field(hash, decimal_signed(tuple->timestamp, list->timestamp));
+    rp_sha256_hex(hash, list->hash_hex);
+    return rp_view_make(list->hash_hex, RP_SHA256_HEX);
 }
 
 /* wire.md 8.1: [label] nonce node [addressee] cluster [what the kind is about] timestamp. A forward
@@ -270,6 +303,11 @@ static void list_fields(const struct rp_auth *auth, const struct rp_auth_tuple *
     list->count = 0;
     if (label[0] != '\0') {
         add_field(list, rp_view_text(label));
+    }
+    /* Its fields are in the hash alone: no MAC of any other kind or release ends in one. */
+    if (tuple->kind == RP_AUTH_BOUND_JOIN) {
+        add_field(list, statement_field(auth, tuple, list));
+        return;
     }
     add_field(list, tuple->nonce);
     add_field(list, tuple->node_id);

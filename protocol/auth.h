@@ -19,19 +19,30 @@ enum rp_auth_kind {
     RP_AUTH_BOUND_FORWARD, /* ours: label `forward`, addressee and all else */
     RP_AUTH_REPLICATE_SYNC,
     RP_AUTH_CACHE_INVALIDATE, /* for the golden data only */
+    RP_AUTH_BOUND_JOIN,       /* ours: addressee, and all that the join says of its sender */
     RP_AUTH_KIND_COUNT
+};
+
+/* What a join says of its sender, besides its name. */
+struct rp_auth_statement {
+    struct rp_view node_name, role, raft_addr, api_addr, coord_addr, version;
+    int64_t core_count;
+    uint64_t raft_id;
+    bool is_bound_fetch;
 };
 
 /* What is signed. Fields a kind does not have are ignored. */
 struct rp_auth_tuple {
     enum rp_auth_kind kind;
     struct rp_view nonce, node_id, cluster;
-    int64_t timestamp;        /* Unix seconds */
-    struct rp_view path;      /* fetch */
-    struct rp_view addressee; /* bound kinds: the node id of the server or leader */
-    int64_t byte_offset;      /* bound fetch */
-    struct rp_view command;   /* forward, bound or not: the decoded command_json bytes */
-    uint64_t last_seq;        /* replicate sync */
+    int64_t timestamp;   /* Unix seconds */
+    struct rp_view path; /* fetch */
+    /* Bound kinds: the node id of the server or leader; of a join also "", whoever is asked. */
+    struct rp_view addressee;
+    int64_t byte_offset;                /* bound fetch */
+    struct rp_view command;             /* forward, bound or not: the decoded command_json bytes */
+    uint64_t last_seq;                  /* replicate sync */
+    struct rp_auth_statement statement; /* bound join */
 };
 
 enum rp_auth_verdict { RP_AUTH_OK, RP_AUTH_EXPIRED, RP_AUTH_MISMATCH };

@@ -24,6 +24,9 @@ uint32_t rp_message_features(const struct rp_traits *traits)
     if (traits->forward_binding == RP_FORWARD_BINDING_ADDRESSEE) {
         features |= RP_HAS_FORWARD_BINDING;
     }
+    if (traits->join_binding == RP_JOIN_BINDING_STATEMENT) {
+        features |= RP_HAS_JOIN_BINDING;
+    }
     return features;
 }
 

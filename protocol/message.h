@@ -3,7 +3,7 @@
  * One struct a kind; strings are views with explicit lengths (they may hold NUL). A table per kind
  * names each key, its kind, whether a zero value is left out, and the first release that has it, so
  * that a codec call takes the traits of the release whose era it speaks. Keys marked "ours" exist
- * only under RP_FETCH_BINDING_ADDRESSEE (release `current`); every release ignores unknown keys. */
+ * only under the traits of binding (release `current`); every release ignores unknown keys. */
 #ifndef REPLISIM_PROTOCOL_MESSAGE_H
 #define REPLISIM_PROTOCOL_MESSAGE_H
 
@@ -34,8 +34,9 @@ struct rp_join_request {
     struct rp_view auth_nonce;
     int64_t auth_timestamp;
     struct rp_view auth_hmac;
-    uint64_t raft_id;    /* ours, key "raft_id": design.md, membership. 0: not sent */
-    bool is_bound_fetch; /* ours, key "bound_fetch": this node signs and wants second MACs */
+    uint64_t raft_id;          /* ours, key "raft_id": design.md, membership. 0: not sent */
+    bool is_bound_fetch;       /* ours, key "bound_fetch": this node signs and wants second MACs */
+    struct rp_view bound_hmac; /* ours, key "bound_hmac": kind RP_AUTH_BOUND_JOIN */
 };
 
 struct rp_node_info {

@@ -26,6 +26,8 @@ static const struct rp_json_field JOIN_REQUEST_FIELDS[] = {
     {UINT(struct rp_join_request, raft_id, "raft_id"), .omit_zero = true},
     {BOOL(struct rp_join_request, is_bound_fetch, "bound_fetch"), .omit_zero = true,
      .needs = RP_HAS_BINDING},
+    {TEXT(struct rp_join_request, bound_hmac, "bound_hmac"), .omit_zero = true,
+     .needs = RP_HAS_JOIN_BINDING},
 };
 
 static const struct rp_json_field NODE_INFO_FIELDS[] = {

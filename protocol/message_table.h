@@ -12,7 +12,8 @@ enum rp_message_feature {
     RP_HAS_LATER_FIELDS = 2,   /* byte offsets, forwarding, the MAC of ReplicateSync */
     RP_HAS_HEARTBEAT_AUTH = 4, /* the MAC of heartbeats */
     RP_HAS_BINDING = 8,        /* keys of our own */
-    RP_HAS_FORWARD_BINDING = 16
+    RP_HAS_FORWARD_BINDING = 16,
+    RP_HAS_JOIN_BINDING = 32
 };
 
 struct rp_message_kind {

@@ -102,12 +102,18 @@ static const char *kind_text(enum rp_auth_kind kind)
 /* wire.md 8.2, 8.4, 8.5 */
 bool node_authenticate(struct rp_node *node, const struct rp_auth_tuple *tuple, struct rp_view mac)
 {
+    return node_authenticate_also(node, tuple, mac, true);
+}
+
+bool node_authenticate_also(struct rp_node *node, const struct rp_auth_tuple *tuple,
+                            struct rp_view mac, bool is_proven_besides)
+{
     if (node->auth == NULL) {
         return true; /* wire.md 8.6: without any check */
     }
     enum rp_auth_verdict verdict =
         rp_auth_check(node->auth, tuple, mac, node_wall_s(node), RP_MAC_TOLERANCE_S);
-    bool is_authentic = verdict == RP_AUTH_OK;
+    bool is_authentic = verdict == RP_AUTH_OK && is_proven_besides;
     if (is_authentic && node->traits->replay_memory == RP_REPLAY_EVERY_KIND) {
         is_authentic = rp_nonce_cache_track(node->nonces, tuple->kind, tuple->node_id, tuple->nonce,
                                             tuple->timestamp, node_now(node),
@@ -320,6 +326,7 @@ static int init_node(struct rp_node *node, const struct rp_node_options *options
     rp_buffer_init(&node->frame, node->ports.alloc, RP_FRAME_LENGTH_MAX + 4);
     rp_buffer_init(&node->command, node->ports.alloc, RP_FRAME_LENGTH_MAX);
     rp_buffer_init(&node->asked_address, node->ports.alloc, RP_FRAME_LENGTH_MAX);
+    rp_buffer_init(&node->asked_id, node->ports.alloc, RP_FRAME_LENGTH_MAX);
     node_timer_init(&node->work_timer, on_work, node);
     node_link_events(node, &node->net_events);
     int error = rp_config_copy(options->config, &node->config);
@@ -402,6 +409,7 @@ void rp_node_free(struct rp_node *node)
     rp_buffer_clear(&node->frame);
     rp_buffer_clear(&node->command);
     rp_buffer_clear(&node->asked_address);
+    rp_buffer_clear(&node->asked_id);
     rp_config_clear(&node->config);
     rp_release(alloc, node);
 }

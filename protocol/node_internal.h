@@ -3,7 +3,7 @@
  *   node.c        birth, death, inspection         node_link.c      connections
  *   node_start.c  start, discovery timer           node_exchange.c  one-shot requests
  *   node_stop*.c  ordered stop, in two orders      node_call.c      store and consensus calls
- *   node_join.c   join, both sides                 node_health.c    heartbeats, checks
+ *   node_join*.c  join, both sides                 node_health.c    heartbeats, checks
  *   node_peer.c   inbound connections              node_serve.c     fetches that we answer
  *   node_pull.c   the puller's ports               node_present.c   is a file here, and intact?
  *   node_try.c    one try at one peer              node_transfer.c  its bytes from the network
@@ -94,6 +94,7 @@ struct rp_node {
     struct node_exchange *join_exchange;
     size_t next_seed;
     struct rp_buffer asked_address;
+    struct rp_buffer asked_id; /* whom the asked join is signed for; empty: whoever answers */
     uint32_t redirect_count;
     rp_time_ns discovery_pause_ns; /* until the next try */
     bool is_joined;
@@ -240,6 +241,11 @@ void node_log(struct rp_node *node, enum rp_log_level level, const char *text);
  * `kind_text` is constant. */
 bool node_authenticate(struct rp_node *node, const struct rp_auth_tuple *tuple, struct rp_view mac);
 
+/* The same for a message that has to prove more than its first MAC: without that it is refused in
+ * the same way, and leaves no nonce behind. */
+bool node_authenticate_also(struct rp_node *node, const struct rp_auth_tuple *tuple,
+                            struct rp_view mac, bool is_proven_besides);
+
 /* For observers: a MAC is made for a message of this kind (constant text), of our own name. */
 void node_see_signed(struct rp_node *node, const char *kind, const char nonce[RP_NONCE_HEX],
                      int64_t timestamp);
@@ -267,6 +273,24 @@ void node_self_record_check(struct rp_node *node); /* leader: are we in the mani
 struct node_join;
 void node_join_begin(struct node_inbound *inbound, const struct rp_join_request *request);
 void node_join_cancel(struct node_join *join);
+/* Does the replicated record say of us what we say: raft id, addresses, second MACs? */
+bool node_own_record_holds(const struct rp_node *node);
+
+/* node_join_bound.c: the second MAC of a join. */
+enum node_join_proof {
+    NODE_JOIN_FOR_US,      /* signed for us, or of a node from which no second MAC is due */
+    NODE_JOIN_FOR_ANYBODY, /* signed as it came, by an asker that did not know whom it asks */
+    NODE_JOIN_UNPROVEN     /* changed, stripped, or signed for another node */
+};
+enum node_join_proof node_join_prove(const struct rp_node *node,
+                                     const struct rp_join_request *request);
+/* Adds the second MAC to a request that is complete otherwise, if this release has one; `mac` must
+ * outlive the request. Errors: as rp_auth_sign. */
+RP_MUST_USE int node_join_bind(const struct rp_node *node, struct rp_join_request *request,
+                               struct rp_view addressee, char mac[RP_SHA256_HEX]);
+/* The leader could know better what we are: somebody told it otherwise, or it was told by a leader
+ * that did not understand us. Then we join again. */
+bool node_join_is_misrecorded(const struct rp_node *node);
 
 /* node_health.c */
 void node_health_start(struct rp_node *node);

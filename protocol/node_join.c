@@ -26,7 +26,7 @@ static struct rp_node_record own_record(const struct rp_node *node)
     return record;
 }
 
-static bool own_record_holds(const struct rp_node *node)
+bool node_own_record_holds(const struct rp_node *node)
 {
     const struct rp_node_record *known = rp_manifest_node(node->manifest, node_id(node));
     struct rp_node_record own = own_record(node);
@@ -54,7 +54,7 @@ void node_self_record_check(struct rp_node *node)
         return;
     }
     node->is_joined = true;
-    if (own_record_holds(node)) {
+    if (node_own_record_holds(node)) {
         return;
     }
     struct rp_node_record record = own_record(node);
@@ -70,7 +70,7 @@ void node_self_record_check(struct rp_node *node)
 
 /* ---- Asking ----------------------------------------------------------------------------------- */
 
-static void ask(struct rp_node *node, struct rp_view address);
+static void ask(struct rp_node *node, struct rp_view address, struct rp_view id);
 
 static void see_join(struct rp_node *node, enum rp_observation_kind kind, struct rp_view address,
                      int error)
@@ -106,7 +106,7 @@ static void ask_next_seed(struct rp_node *node)
     }
     node->next_seed += 1;
     node->redirect_count = 0;
-    ask(node, seed);
+    ask(node, seed, rp_view_make(NULL, 0));
 }
 
 /* wire.md 5.1, behaviour.md 9.2: where no snapshot fills the registry, the answer does. */
@@ -141,17 +141,25 @@ static void take_routes(struct rp_node *node, const struct rp_join_response *res
     }
 }
 
-/* Who knows no leader, or names itself, is no help: the next seed may be. */
+/* A leader that was asked as whoever it is tells its name, for a join that is signed for it. */
+static bool is_asked_already(const struct rp_node *node, const struct rp_leader_info *info)
+{
+    return rp_view_equal(info->leader_coord_addr, rp_buffer_view(&node->asked_address)) &&
+           (node->traits->join_binding == RP_JOIN_BINDING_NONE ||
+            rp_view_equal(info->leader_id, rp_buffer_view(&node->asked_id)));
+}
+
+/* Who knows no leader, or whom we have asked already, is no help: the next seed may be. */
 static void on_redirect(struct rp_node *node, const struct rp_leader_info *info)
 {
-    bool is_same = rp_view_equal(info->leader_coord_addr, rp_buffer_view(&node->asked_address));
+    bool is_same = is_asked_already(node, info);
     if (info->leader_coord_addr.length_bytes == 0 || is_same ||
         node->redirect_count >= REDIRECT_MAX) {
         ask_next_seed(node);
         return;
     }
     node->redirect_count += 1;
-    ask(node, info->leader_coord_addr);
+    ask(node, info->leader_coord_addr, info->leader_id);
 }
 
 static void on_reply(struct rp_node *node, const struct rp_frame *reply)
@@ -192,6 +200,7 @@ static int encode_request(struct rp_node *node, struct rp_view *frame_out)
 {
     char nonce[RP_NONCE_HEX];
     char mac[RP_SHA256_HEX];
+    char bound_mac[RP_SHA256_HEX];
     struct rp_node_record own = own_record(node);
     int64_t timestamp = 0;
     int error = node_sign(node, RP_AUTH_JOIN, nonce, &timestamp, mac);
@@ -213,10 +222,13 @@ static int encode_request(struct rp_node *node, struct rp_view *frame_out)
         .raft_id = own.raft_id,
         .is_bound_fetch = own.is_bound_fetch,
     };
-    return node_encode(node, &message, frame_out);
+    error =
+        node_join_bind(node, &message.as.join_request, rp_buffer_view(&node->asked_id), bound_mac);
+    return error != 0 ? error : node_encode(node, &message, frame_out);
 }
 
-static void ask(struct rp_node *node, struct rp_view address)
+/* `id`: whom the join is signed for; empty when a seed's name is not known. */
+static void ask(struct rp_node *node, struct rp_view address, struct rp_view id)
 {
     struct node_exchange_spec spec = {
         .dial_timeout_ns = RP_JOIN_DIAL_TIMEOUT_NS,
@@ -228,8 +240,9 @@ static void ask(struct rp_node *node, struct rp_view address)
         return; /* who leaves does not come back by an old answer */
     }
     rp_buffer_reset(&node->asked_address);
+    rp_buffer_reset(&node->asked_id);
     if (rp_buffer_append(&node->asked_address, address) != 0 ||
-        encode_request(node, &spec.frame) != 0) {
+        rp_buffer_append(&node->asked_id, id) != 0 || encode_request(node, &spec.frame) != 0) {
         return;
     }
     spec.address = rp_buffer_view(&node->asked_address);
@@ -245,7 +258,8 @@ void node_discovery_run(struct rp_node *node)
     if (node->phase != NODE_RUNNING) {
         return;
     }
-    bool is_settled = status.is_leader || (node->is_joined && status.has_leader);
+    bool is_settled = status.is_leader ||
+                      (node->is_joined && status.has_leader && !node_join_is_misrecorded(node));
     rp_time_ns pause_ns = is_settled ? RP_DISCOVERY_INTERVAL_NS : node->discovery_pause_ns * 2;
     pause_ns = pause_ns < RP_DISCOVERY_FIRST_NS ? RP_DISCOVERY_FIRST_NS : pause_ns;
     pause_ns = pause_ns > RP_DISCOVERY_INTERVAL_NS ? RP_DISCOVERY_INTERVAL_NS : pause_ns;
@@ -442,16 +456,19 @@ static void record_and_admit(struct node_inbound *inbound, const struct rp_join_
     rp_node_propose(node, &join->proposal, rp_buffer_view(&node->command));
 }
 
-static void redirect(struct node_inbound *inbound)
+/* To the leader; by the leader: to itself, by name. */
+static void redirect(struct node_inbound *inbound, const struct rp_consensus_status *status)
 {
     struct rp_node *node = node_inbound_node(inbound);
-    struct rp_consensus_status status = node->ports.consensus.status(node->ports.consensus.state);
     const struct rp_peer *leader =
-        status.leader_raft_id == 0 ? NULL
-                                   : rp_peers_get_by_raft_id(node->peers, status.leader_raft_id);
+        status->leader_raft_id == 0 ? NULL
+                                    : rp_peers_get_by_raft_id(node->peers, status->leader_raft_id);
     struct rp_message message = {.type = RP_MSG_LEADER_INFO};
     /* One that said it leaves does not lead much longer: its successor is not known yet. */
-    if (leader != NULL && !leader->is_self && leader->state != RP_PEER_LEAVING) {
+    if (status->is_leader) {
+        message.as.leader_info.leader_id = node_id(node);
+        message.as.leader_info.leader_coord_addr = rp_view_text(node->config.advertise_addr);
+    } else if (leader != NULL && !leader->is_self && leader->state != RP_PEER_LEAVING) {
         message.as.leader_info.leader_id = leader->id;
         message.as.leader_info.leader_coord_addr = leader->address;
     }
@@ -483,6 +500,20 @@ static bool refuse_name(struct node_inbound *inbound, const struct rp_join_reque
     return true;
 }
 
+/* Where the asker's consensus is: its way back when it moved and there is no leader to record it. A
+ * join that is not signed for us may be a recording of one made to another, and is believed only
+ * then; with a leader the way comes by the log. */
+static void learn_route(struct rp_node *node, const struct rp_join_request *request,
+                        enum node_join_proof proof, const struct rp_consensus_status *status)
+{
+    bool is_believed =
+        proof == NODE_JOIN_FOR_US || (proof == NODE_JOIN_FOR_ANYBODY && !status->has_leader);
+    if (is_believed && request->raft_id != 0 && request->raft_addr.length_bytes != 0) {
+        node->ports.consensus.route(node->ports.consensus.state, request->raft_id,
+                                    request->raft_addr);
+    }
+}
+
 void node_join_begin(struct node_inbound *inbound, const struct rp_join_request *request)
 {
     struct rp_node *node = node_inbound_node(inbound);
@@ -496,17 +527,18 @@ void node_join_begin(struct node_inbound *inbound, const struct rp_join_request 
     if (refuse_name(inbound, request)) {
         return;
     }
+    struct rp_consensus_status status = node->ports.consensus.status(node->ports.consensus.state);
+    enum node_join_proof proof = node_join_prove(node, request);
+    bool is_proven = proof != NODE_JOIN_UNPROVEN || !status.is_leader;
     /* The MAC is over our cluster's name, so another one is wrong in it. */
-    if (!node_authenticate(node, &tuple, request->auth_hmac) || !has_our_name(node, request)) {
+    if (!node_authenticate_also(node, &tuple, request->auth_hmac, is_proven) ||
+        !has_our_name(node, request)) {
         refuse(inbound, "authentication failed: invalid shared secret");
         return;
     }
-    if (request->raft_id != 0 && request->raft_addr.length_bytes != 0) {
-        node->ports.consensus.route(node->ports.consensus.state, request->raft_id,
-                                    request->raft_addr);
-    }
-    if (!node->ports.consensus.status(node->ports.consensus.state).is_leader) {
-        redirect(inbound);
+    learn_route(node, request, proof, &status);
+    if (!status.is_leader || proof != NODE_JOIN_FOR_US) {
+        redirect(inbound, &status);
         return;
     }
     record_and_admit(inbound, request);

@@ -70,6 +70,7 @@ static void mark(struct rp_node *node, const struct rp_leave_notify *leave)
         node->ports.consensus.departed(node->ports.consensus.state, peer->raft_id);
     }
     (void)rp_peers_heartbeat(node->peers, leave->node_id, rp_view_text("leaving"), node_now(node));
+    rp_peers_left(node->peers, leave->node_id, leave->auth_timestamp);
 }
 
 /* ---- Heard: the end of a membership ------------------------------------------------------------ */

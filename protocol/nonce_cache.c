@@ -193,6 +193,7 @@ static void make_key(struct rp_nonce_cache *cache, enum rp_auth_kind kind, struc
     static const uint8_t DELIMITER[1] = {0};
     uint8_t label = (uint8_t)(kind == RP_AUTH_BOUND_FETCH     ? RP_AUTH_FETCH
                               : kind == RP_AUTH_BOUND_FORWARD ? RP_AUTH_FORWARD
+                              : kind == RP_AUTH_BOUND_JOIN    ? RP_AUTH_JOIN
                                                               : kind);
     size_t length = 1 + node_id.length_bytes + 1 + nonce.length_bytes;
     struct rp_view parts[] = {node_id, rp_view_make(DELIMITER, 1), nonce};

@@ -13,8 +13,8 @@
  *   forgotten must not become acceptable again: the highest timestamp ever forgotten is kept, and
  *   every stamp not above it is STALE from then on.
  *
- * A nonce is known by its message kind, node id and text. The plain and the bound fetch are one
- * kind, since one request carries both MACs and must not count as new when one is cut away. Keys
+ * A nonce is known by its message kind, node id and text. The plain and the bound one of a
+ * kind are one, since one request carries both MACs and must not count as new when one is cut away. Keys
  * over 128 bytes are kept as their SHA-256, so the memory per nonce is bounded. */
 #ifndef REPLISIM_PROTOCOL_NONCE_CACHE_H
 #define REPLISIM_PROTOCOL_NONCE_CACHE_H

@@ -217,6 +217,7 @@ int rp_peers_register(struct rp_peers *peers, const struct rp_peer_record *recor
         slot->peer.is_reached = former->peer.is_reached && !has_moved;
         if (is_same_life(&former->peer, &slot->peer)) {
             slot->peer.forward_connection = former->peer.forward_connection;
+            slot->peer.left_unix_s = former->peer.left_unix_s;
         }
         unlist(peers, former);
     } else {
@@ -336,6 +337,14 @@ bool rp_peers_is_former_life(const struct rp_peers *peers, struct rp_view id, in
     const struct slot *slot = slot_of(peers, id);
     return slot != NULL && slot->peer.joined_unix_s != 0 &&
            signed_unix_s < slot->peer.joined_unix_s;
+}
+
+void rp_peers_left(struct rp_peers *peers, struct rp_view id, int64_t signed_unix_s)
+{
+    struct slot *slot = slot_of(peers, id);
+    if (slot != NULL) {
+        slot->peer.left_unix_s = signed_unix_s;
+    }
 }
 
 const struct rp_peer *rp_peers_get(const struct rp_peers *peers, struct rp_view id)

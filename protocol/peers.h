@@ -45,6 +45,7 @@ struct rp_peer {
     struct rp_view id, role, address;
     uint64_t raft_id;
     int64_t joined_unix_s;
+    int64_t left_unix_s; /* its goodbye of this life, as signed; 0: none */
     bool is_bound_fetch;
     bool is_self;
     enum rp_peer_state state;
@@ -124,6 +125,10 @@ void rp_peers_check(struct rp_peers *peers, rp_time_ns now_ns, rp_time_ns interv
  * False for unknown nodes and unknown join times. */
 bool rp_peers_is_former_life(const struct rp_peers *peers, struct rp_view id,
                              int64_t signed_unix_s);
+
+/* It said goodbye, with a MAC that held and that this time is of; kept until another life joins,
+ * whatever its heartbeats and records say meanwhile. Unknown id: nothing. */
+void rp_peers_left(struct rp_peers *peers, struct rp_view id, int64_t signed_unix_s);
 
 /* NULL: unknown. */
 const struct rp_peer *rp_peers_get(const struct rp_peers *peers, struct rp_view id);

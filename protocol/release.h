@@ -32,6 +32,8 @@ enum rp_fetch_binding { RP_FETCH_BINDING_NONE, RP_FETCH_BINDING_ADDRESSEE };
 enum rp_forward_binding { RP_FORWARD_BINDING_NONE, RP_FORWARD_BINDING_ADDRESSEE };
 /* Is a command taken that its sender gave up long ago, when the network brings it after all? */
 enum rp_forward_order { RP_FORWARD_ORDER_ANY, RP_FORWARD_ORDER_LATEST_CONNECTION };
+/* The second MAC of a join, that binds what it says of the node and whom it is meant for. */
+enum rp_join_binding { RP_JOIN_BINDING_NONE, RP_JOIN_BINDING_STATEMENT };
 /* Fields on the wire: 0x20 byte_offset, 0x21 code and byte_offset; heartbeat's MAC. */
 enum rp_wire_fields { RP_WIRE_PLAIN, RP_WIRE_ACK_CODES, RP_WIRE_ACK_CODES_AND_OFFSETS };
 /* behaviour.md 5.1 check 9. NONE: body is always the whole file. BELOW_SIZE refuses every offset of
@@ -125,6 +127,7 @@ struct rp_traits {
     enum rp_fetch_binding fetch_binding;
     enum rp_forward_binding forward_binding;
     enum rp_forward_order forward_order;
+    enum rp_join_binding join_binding;
     enum rp_wire_fields wire_fields;
     enum rp_heartbeat_auth heartbeat_auth;
     enum rp_offset_rule offset_rule;
