@@ -57,10 +57,55 @@ static const char *label_of(const struct rp_traits *traits, enum rp_auth_kind ki
     case RP_AUTH_HEARTBEAT: return "heartbeat";
     case RP_AUTH_BOUND_FETCH: return "fetch";
     case RP_AUTH_BOUND_FORWARD: return "forward";
+    case RP_AUTH_BOUND_JOIN: return "bound-join";
     case RP_AUTH_REPLICATE_SYNC: return "replicate-sync";
     case RP_AUTH_CACHE_INVALIDATE: return "cache-invalidate";
     default: return NULL;
     }
+}
+
+static void measure(struct rp_buffer *out, const char *text, size_t length_bytes)
+{
+    uint8_t prefix[4] = {(uint8_t)(length_bytes >> 24), (uint8_t)(length_bytes >> 16),
+                         (uint8_t)(length_bytes >> 8), (uint8_t)length_bytes};
+    RP_ASSERT(rp_buffer_append(out, rp_view_make(prefix, sizeof prefix)) == 0);
+    RP_ASSERT(rp_buffer_append(out, rp_view_make(text, length_bytes)) == 0);
+}
+
+static void measure_view(struct rp_buffer *out, struct rp_view view)
+{
+    measure(out, (const char *)view.bytes, view.length_bytes);
+}
+
+/* What a bound join says, each field behind its length. */
+static void join_statement(struct rp_buffer *out, const struct rp_traits *traits,
+                           const struct rp_alloc *alloc, const struct rp_auth_tuple *tuple)
+{
+    struct rp_buffer said;
+    char number[32];
+    const struct rp_auth_statement *statement = &tuple->statement;
+    rp_buffer_init(&said, alloc, SIGNED_BYTES_MAX);
+    measure_view(&said, tuple->nonce);
+    measure_view(&said, tuple->node_id);
+    measure_view(&said, tuple->addressee);
+    measure_view(&said, tuple->cluster);
+    measure_view(&said, statement->node_name);
+    measure_view(&said, statement->role);
+    measure_view(&said, statement->raft_addr);
+    measure_view(&said, statement->api_addr);
+    measure_view(&said, statement->coord_addr);
+    measure_view(&said, statement->version);
+    measure(&said, number,
+            (size_t)snprintf(number, sizeof number, "%lld", (long long)statement->core_count));
+    measure(
+        &said, number,
+        (size_t)snprintf(number, sizeof number, "%llu", (unsigned long long)statement->raft_id));
+    measure(&said, statement->is_bound_fetch ? "1" : "0", 1);
+    measure(&said, number,
+            (size_t)snprintf(number, sizeof number, "%lld", (long long)tuple->timestamp));
+    RP_ASSERT(rp_buffer_append_text(out, "bound-join") == 0);
+    join_hash(out, traits, rp_buffer_view(&said));
+    rp_buffer_clear(&said);
 }
 
 /* An empty nonce as the first field still has its delimiter: so the first field is put by hand. */
@@ -139,9 +184,25 @@ static bool is_signable(const struct rp_traits *traits, const struct rp_auth_tup
 {
     bool is_fetch = tuple->kind == RP_AUTH_FETCH || tuple->kind == RP_AUTH_BOUND_FETCH;
     bool is_bound = tuple->kind == RP_AUTH_BOUND_FETCH || tuple->kind == RP_AUTH_BOUND_FORWARD;
-    return traits->mac_fields == RP_MAC_FIELDS_ANY ||
+    return traits->mac_fields == RP_MAC_FIELDS_ANY || tuple->kind == RP_AUTH_BOUND_JOIN ||
            !(has_nul(tuple->nonce) || has_nul(tuple->node_id) || has_nul(tuple->cluster) ||
              (is_fetch && has_nul(tuple->path)) || (is_bound && has_nul(tuple->addressee)));
+}
+
+static struct rp_auth_statement take_statement(struct fuzz_input *input)
+{
+    struct rp_auth_statement statement = {
+        .node_name = fuzz_view(input, 16),
+        .role = fuzz_view(input, 16),
+        .raft_addr = fuzz_view(input, 16),
+        .api_addr = fuzz_view(input, 16),
+        .coord_addr = fuzz_view(input, 16),
+        .version = fuzz_view(input, 16),
+        .core_count = fuzz_integer(input),
+        .raft_id = (uint64_t)fuzz_integer(input),
+        .is_bound_fetch = fuzz_flag(input),
+    };
+    return statement;
 }
 
 static struct rp_auth_tuple take_tuple(struct fuzz_input *input)
@@ -158,6 +219,9 @@ static struct rp_auth_tuple take_tuple(struct fuzz_input *input)
     tuple.timestamp = fuzz_integer(input);
     tuple.byte_offset = fuzz_integer(input);
     tuple.last_seq = (uint64_t)fuzz_integer(input);
+    if (tuple.kind == RP_AUTH_BOUND_JOIN) {
+        tuple.statement = take_statement(input);
+    }
     return tuple;
 }
 
@@ -230,7 +294,11 @@ static void check_auth(struct fuzz_input *input, struct fuzz_memory *memory,
     RP_ASSERT(error == 0 || error == RP_ERR_UNENCODABLE);
     if (error == 0) {
         RP_ASSERT(is_signable(traits, &tuple));
-        join_fields(&joined, traits, &tuple);
+        if (tuple.kind == RP_AUTH_BOUND_JOIN) {
+            join_statement(&joined, traits, &memory->alloc, &tuple);
+        } else {
+            join_fields(&joined, traits, &tuple);
+        }
         plain_mac(&joined, expected);
         RP_ASSERT(memcmp(mac, expected, sizeof mac) == 0);
         check_verdicts(input, auth, traits, &tuple, mac);

@@ -28,7 +28,7 @@ put message fetch_ack_error '\001' '{"status":"error","code":"manifest","error":
 put message forward '\002' '{"command_json":"eyJ0eXBlIjo4LCJwYXlsb2FkIjoiZXlKd1lYUm9Jam9pWVNKOSJ9","node_id":"writer-2","nonce":"'$hash'","timestamp":1700000000,"hmac":"'$hash'"}'
 put message forward_numbers '\002' '{"command_json":[123,null,125],"command_json":[1,2,null,4],"node_id":"w","nonce":"","timestamp":-1,"hmac":null}'
 put message forward_ack '\003' '{"status":"error","code":"not_leader","error":"not the current leader"}'
-put message join '\004' '{"node_id":"n","node_name":"N","role":"reader","cluster_name":"c","raft_addr":"h:1","api_addr":"h:2","coord_addr":"h:3","version":"1","core_count":8,"auth_nonce":"00","auth_timestamp":1700000000,"auth_hmac":"ff","raft_id":18446744073709551615,"bound_fetch":true}'
+put message join '\004' '{"node_id":"n","node_name":"N","role":"reader","cluster_name":"c","raft_addr":"h:1","api_addr":"h:2","coord_addr":"h:3","version":"1","core_count":8,"auth_nonce":"00","auth_timestamp":1700000000,"auth_hmac":"ff","raft_id":18446744073709551615,"bound_fetch":true,"bound_hmac":"ff"}'
 put message join_answer '\005' '{"success":true,"leader_id":"n","leader_addr":"h:1","raft_leader":"h:2","nodes":[{"id":"n","name":"N","role":"writer","state":"healthy","raft_addr":"h:1","api_addr":"","coord_addr":"h:3","core_count":1,"raft_id":7,"bound_fetch":true},null,{}],"nodes":[{"id":"m"}],"error":"e"}'
 put message join_answer_null '\005' '{"success":false,"nodes":[{}],"nodes":null,"error":"no"}'
 put message leader '\006' '{"leader_id":"n","leader_coord_addr":"h:1","leader_raft_addr":"h:2"}'

@@ -52,6 +52,14 @@ static struct rp_auth_tuple tuple_of(enum rp_auth_kind kind)
         .byte_offset = 4096,
         .command = rp_view_text("{\"type\":8,\"payload\":\"e30=\"}"),
         .last_seq = UINT64_MAX,
+        .statement = {.node_name = rp_view_text("reader-1"),
+                      .role = rp_view_text("reader"),
+                      .raft_addr = rp_view_text("10.0.0.2:9200"),
+                      .coord_addr = rp_view_text("10.0.0.2:9100"),
+                      .version = rp_view_text("1"),
+                      .core_count = 8,
+                      .raft_id = 77,
+                      .is_bound_fetch = true},
     };
     return tuple;
 }
@@ -123,6 +131,7 @@ static const struct {
     {"phase3 replicate sync", RP_RELEASE_PHASE3, RP_AUTH_REPLICATE_SYNC},
     {"arc bound fetch", RP_RELEASE_ARC, RP_AUTH_BOUND_FETCH},
     {"arc bound forward", RP_RELEASE_ARC, RP_AUTH_BOUND_FORWARD},
+    {"arc bound join", RP_RELEASE_ARC, RP_AUTH_BOUND_JOIN},
 };
 
 static const struct {
@@ -198,7 +207,8 @@ START_TEST(each_field_changes_the_mac)
                         true,
                         true,
                         is_fetch,
-                        kind == RP_AUTH_BOUND_FETCH || kind == RP_AUTH_BOUND_FORWARD,
+                        kind == RP_AUTH_BOUND_FETCH || kind == RP_AUTH_BOUND_FORWARD ||
+                            kind == RP_AUTH_BOUND_JOIN,
                         kind == RP_AUTH_BOUND_FETCH,
                         kind == RP_AUTH_FORWARD || kind == RP_AUTH_BOUND_FORWARD,
                         kind == RP_AUTH_REPLICATE_SYNC};
@@ -220,6 +230,40 @@ START_TEST(each_field_changes_the_mac)
         ck_assert_msg((strcmp(base, changed) != 0) == is_signed[field], "kind %d, field %d", _i,
                       field);
     }
+}
+END_TEST
+
+/* All that a join says of its sender is under its second MAC, each in its own place (decision 0057:
+ * one that is left out can be changed on the way). */
+START_TEST(whole_statement_is_signed)
+{
+    struct rp_auth_tuple tuple = tuple_of(RP_AUTH_BOUND_JOIN);
+    struct rp_auth_tuple changed[] = {tuple, tuple, tuple, tuple, tuple, tuple,
+                                      tuple, tuple, tuple, tuple, tuple};
+    char base[RP_SHA256_HEX + 1];
+    changed[0].statement.node_name = rp_view_text("reader-2");
+    changed[1].statement.role = rp_view_text("writer");
+    changed[2].statement.raft_addr = rp_view_text("10.0.0.3:9200");
+    changed[3].statement.api_addr = rp_view_text("10.0.0.3:80");
+    changed[4].statement.coord_addr = rp_view_text("10.0.0.3:9100");
+    changed[5].statement.version = rp_view_text("2");
+    changed[6].statement.core_count = 9;
+    changed[7].statement.raft_id = 78;
+    changed[8].statement.is_bound_fetch = false;
+    changed[9].addressee = rp_view_make(NULL, 0);
+    /* An address in its neighbour's place; below, a byte moved over a border. */
+    changed[10].statement.api_addr = tuple.statement.coord_addr;
+    changed[10].statement.coord_addr = tuple.statement.api_addr;
+    use_release(RP_RELEASE_CURRENT);
+    sign(&tuple, base);
+    ck_assert_int_eq(check(&tuple, rp_view_text(base), NOW), RP_AUTH_OK);
+    for (int row = 0; row < ROWS(changed); row += 1) {
+        ck_assert_msg(check(&changed[row], rp_view_text(base), NOW) == RP_AUTH_MISMATCH, "row %d",
+                      row);
+    }
+    tuple.statement.role = rp_view_text("reader1");
+    tuple.statement.raft_addr = rp_view_text("0.0.0.2:9200");
+    ck_assert_int_eq(check(&tuple, rp_view_text(base), NOW), RP_AUTH_MISMATCH);
 }
 END_TEST
 
@@ -445,6 +489,7 @@ int main(void)
     tcase_add_loop_test(tc, absent_kinds_have_no_mac, 0, ROWS(ABSENT));
     tcase_add_loop_test(tc, same_input_same_mac, 0, RP_RELEASE_COUNT);
     tcase_add_loop_test(tc, each_field_changes_the_mac, 0, RP_AUTH_KIND_COUNT);
+    tcase_add_test(tc, whole_statement_is_signed);
     tcase_add_loop_test(tc, shifting_bytes_between_fields_changes_the_mac, 0, RP_RELEASE_COUNT);
     tcase_add_test(tc, nul_inside_a_field_binds_nothing_in_current);
     tcase_add_test(tc, no_kind_passes_for_another);

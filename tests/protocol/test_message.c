@@ -79,10 +79,11 @@ static const struct {
                         .core_count = 4,
                         .auth_timestamp = -1,
                         .raft_id = 7,
-                        .is_bound_fetch = true}}},
+                        .is_bound_fetch = true,
+                        .bound_hmac = TEXT("cd")}}},
      "{\"node_id\":\"r1\",\"node_name\":\"\",\"role\":\"reader\",\"cluster_name\":\"\","
      "\"raft_addr\":\"\",\"api_addr\":\"\",\"coord_addr\":\"\",\"version\":\"\",\"core_count\":4,"
-     "\"auth_timestamp\":-1,\"raft_id\":7,\"bound_fetch\":true}"},
+     "\"auth_timestamp\":-1,\"raft_id\":7,\"bound_fetch\":true,\"bound_hmac\":\"cd\"}"},
     {"join response, ok",
      {RP_MSG_JOIN_RESPONSE,
       {.join_response = {.is_success = true,
