@@ -233,7 +233,7 @@ START_TEST(each_field_changes_the_mac)
 }
 END_TEST
 
-/* All that a join says of its sender is under its second MAC, each in its own place (decision 0057:
+/* All that a join says of its sender is under its second MAC, each in its own place (decision 0058:
  * one that is left out can be changed on the way). */
 START_TEST(whole_statement_is_signed)
 {

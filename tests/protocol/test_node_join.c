@@ -1,4 +1,4 @@
-/* Whose join a leader believes (decision 0057). */
+/* Whose join a leader believes (decision 0058). */
 #include <check.h>
 
 #include "protocol/command.h"
