@@ -169,6 +169,9 @@ static void check_leaks(struct check_pod *pod, const struct rp_node_inspection *
 {
     check_reached(pod, SIM_PROP_NO_LEAKS);
     check_connections(pod);
+    if (inspection->serve_count == 0) {
+        check_message_idle(pod);
+    }
     check_staged(pod, "rest/staging");
     check_shown(pod);
     if (inspection->request_count != 0) {

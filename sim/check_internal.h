@@ -128,8 +128,8 @@ struct check_waits {
 struct check_conn {
     uint64_t number;
     uint64_t received_bytes, limit_bytes; /* check_hostile.c: 0: no limit */
-    rp_time_ns opened_ns, active_ns;
-    rp_time_ns opened_clock_ns; /* by check_clock */
+    rp_time_ns opened_ns;
+    rp_time_ns opened_clock_ns, active_clock_ns; /* by check_clock */
     bool is_inbound, has_accepted, has_request;
     uint8_t head_count, head[5]; /* of its first frame, of whoever opened it */
 };
@@ -434,6 +434,8 @@ void check_message_effect(struct check_pod *pod, enum sim_effect effect);
 void check_message_called(struct check_pod *pod, enum sim_store_call call);
 void check_message_clear(struct check_pod *pod);
 void check_message_rest(struct check_pod *pod);
+/* Of an idle node. */
+void check_message_idle(struct check_pod *pod);
 
 /* ---- check_hostile.c ------------------------------------------------------------------------------ */
 

@@ -36,8 +36,8 @@ void check_message_opened(struct check_pod *pod, uint64_t number, bool is_inboun
     struct check_conn *conn = check_allocate(pod->checks, sizeof *conn);
     conn->number = number;
     conn->is_inbound = is_inbound;
-    conn->opened_ns = conn->active_ns = check_now(pod->checks);
-    conn->opened_clock_ns = check_clock(pod);
+    conn->opened_ns = check_now(pod->checks);
+    conn->opened_clock_ns = conn->active_clock_ns = check_clock(pod);
     check_put(&pod->life.conns, number_key(&conn->number), conn);
     if (!is_inbound) {
         check_hostile_opened(pod, conn);
@@ -110,6 +110,46 @@ void check_message_rest(struct check_pod *pod)
     }
 }
 
+/* One session of forwarded commands is a node's own, for as long as it likes: a leader whose host fell
+ * silent is not heard closing it. */
+static bool is_own_session(const struct check_conn *conn)
+{
+    return !conn->is_inbound && conn->head_count == sizeof conn->head &&
+           conn->head[4] == RP_MSG_FORWARD_APPLY;
+}
+
+static void check_idle_one(struct check_pod *pod, const struct check_conn *conn)
+{
+    rp_time_ns now_ns = check_clock(pod);
+    rp_time_ns idle_ns = now_ns > conn->active_clock_ns ? now_ns - conn->active_clock_ns : 0;
+    bool has_begun = conn->is_inbound ? conn->has_request : conn->head_count == sizeof conn->head;
+    if (has_begun && idle_ns > RP_FORWARD_IDLE_NS + SLACK_NS) {
+        check_violate(
+            pod, SIM_PROP_NO_LEAKS, "rest/idle-connection",
+            "%s connection whose first frame is of type 0x%02x is open, and idle for %llu ms",
+            conn->is_inbound ? "an inbound" : "an outbound",
+            conn->head_count == sizeof conn->head ? conn->head[4] : 0,
+            (unsigned long long)(idle_ns / RP_NS_PER_MS));
+    }
+}
+
+void check_message_idle(struct check_pod *pod)
+{
+    size_t cursor = 0, session_count = 0;
+    const struct check_conn *conn;
+    while ((conn = rp_table_next(&pod->life.conns, &cursor)) != NULL) {
+        if (is_own_session(conn)) {
+            session_count += 1;
+        } else {
+            check_idle_one(pod, conn);
+        }
+    }
+    if (session_count > 1) {
+        check_violate(pod, SIM_PROP_NO_LEAKS, "rest/sessions",
+                      "%zu sessions of forwarded commands are open at once", session_count);
+    }
+}
+
 /* ---- What the node works on ------------------------------------------------------------------- */
 
 static void note_head(struct check_conn *conn, struct rp_view bytes)
@@ -143,7 +183,7 @@ void check_message_begins(struct check_pod *pod, uint64_t number, struct rp_view
         return;
     }
     conn->received_bytes += bytes.length_bytes;
-    conn->active_ns = check_now(pod->checks);
+    conn->active_clock_ns = check_clock(pod);
     life->call.is_inbound = conn->is_inbound;
     if (conn->is_inbound) {
         const struct rp_node *node = sim_pod_node(pod->pod);
@@ -214,7 +254,13 @@ void check_message_sent(struct check_pod *pod, uint64_t number, struct rp_view b
         add_work(call, 1, bytes);
     }
     struct check_conn *conn = conn_find(pod, number);
-    if (conn != NULL && !conn->is_inbound) {
+    if (conn == NULL) {
+        return;
+    }
+    if (bytes.length_bytes > 0) {
+        conn->active_clock_ns = check_clock(pod);
+    }
+    if (!conn->is_inbound) {
         note_head(conn, bytes);
     }
 }

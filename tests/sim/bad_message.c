@@ -122,6 +122,41 @@ static void forgery_of_a_hostile_peer(struct sim_world *world)
     fake_publish_as(world, READER, file, file->version.key + 1, FAKE_LENGTH_BYTES);
 }
 
+/* ---- Connections that stay -------------------------------------------------------------------- */
+
+/* Nothing was asked on it for longer than a leader keeps it. */
+static void session_that_nobody_closes(struct sim_world *world)
+{
+    story_all_ready(world);
+    story_message(world, READER, 1, RP_MSG_FORWARD_APPLY);
+    fake_see_request(world, READER, "forward", 'F', FAKE_WALL_S);
+    sim_checks_call_ends(world->checks, &world->pods[READER]);
+    fake_pass(world, 31 * RP_NS_PER_S);
+    story_rest(world);
+}
+
+static void two_sessions_at_once(struct sim_world *world)
+{
+    const uint8_t head[5] = {0, 0, 0, 3, RP_MSG_FORWARD_APPLY};
+    story_all_ready(world);
+    for (uint64_t conn = 1; conn <= 2; conn += 1) {
+        sim_checks_conn_opened(world->checks, &world->pods[READER], conn, false);
+        sim_checks_conn_sent(world->checks, &world->pods[READER], conn,
+                             rp_view_make(head, sizeof head));
+    }
+    story_rest(world);
+}
+
+static void fetch_connection_that_stays(struct sim_world *world)
+{
+    const uint8_t head[5] = {0, 0, 0, 3, RP_MSG_FETCH_FILE};
+    story_all_ready(world);
+    sim_checks_conn_opened(world->checks, &world->pods[READER], 1, false);
+    sim_checks_conn_sent(world->checks, &world->pods[READER], 1, rp_view_make(head, sizeof head));
+    fake_pass(world, 31 * RP_NS_PER_S);
+    story_rest(world);
+}
+
 /* ---- Memory and steps --------------------------------------------------------------------------- */
 
 /* A header says two gigabytes, and not one of them has come. */
@@ -180,6 +215,9 @@ const struct bad_story bad_of_messages[] = {
     {"answered one and not the other", SIM_PROP_UNIFORM_REFUSAL, answered_one_and_not_the_other},
     {"closed before the answer", SIM_PROP_UNIFORM_REFUSAL, closed_before_the_answer},
     {"more than the file and a frame", SIM_PROP_HOSTILE_CONTAINED, more_than_the_file_and_a_frame},
+    {"session that nobody closes", SIM_PROP_NO_LEAKS, session_that_nobody_closes},
+    {"two sessions at once", SIM_PROP_NO_LEAKS, two_sessions_at_once},
+    {"fetch connection that stays", SIM_PROP_NO_LEAKS, fetch_connection_that_stays},
     {"memory on the word of a header", SIM_PROP_BOUNDED_ALLOCATION, memory_on_the_word_of_a_header},
     {"memory of an answer", SIM_PROP_BOUNDED_ALLOCATION, memory_of_an_answer},
     {"steps without an end", SIM_PROP_STEP_BUDGET, steps_without_an_end},

@@ -541,6 +541,25 @@ static void logs_and_waits_to_the_limit(struct sim_world *world)
     sim_checks_conn_closed(world->checks, pod, 6, true);
 }
 
+/* A leader's session is kept for half a minute after the last command, a node's own for longer: the host
+ * that fell silent is not heard closing it. */
+static void sessions_at_rest(struct sim_world *world)
+{
+    const uint8_t head[5] = {0, 0, 0, 3, RP_MSG_FORWARD_APPLY};
+    struct sim_pod *pod = &world->pods[READER];
+    story_all_ready(world);
+    sim_checks_conn_opened(world->checks, pod, 2, false);
+    sim_checks_conn_sent(world->checks, pod, 2, rp_view_make(head, sizeof head));
+    fake_pass(world, 60 * RP_NS_PER_S);
+    story_message(world, READER, 1, RP_MSG_FORWARD_APPLY);
+    fake_see_request(world, READER, "forward", 'F', FAKE_WALL_S);
+    sim_checks_call_ends(world->checks, pod);
+    fake_pass(world, 20 * RP_NS_PER_S);
+    sim_checks_conn_sent(world->checks, pod, 1, rp_view_text("an answer"));
+    fake_pass(world, 30 * RP_NS_PER_S);
+    story_rest(world);
+}
+
 /* Votes that were long on their way make a leader of term 4 when one of term 5 has gone ahead. */
 static void leader_of_a_former_term(struct sim_world *world)
 {
@@ -589,6 +608,7 @@ static const struct {
     {"memory for what came", memory_for_what_came},
     {"busy seconds", busy_seconds},
     {"logs and waits to the limit", logs_and_waits_to_the_limit},
+    {"sessions at rest", sessions_at_rest},
     {"leader of a former term", leader_of_a_former_term},
 };
 
