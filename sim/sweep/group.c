@@ -45,9 +45,13 @@ void sweep_error_kind(const char *error, char kind_out[SWEEP_CAUSE_BYTES])
         kind_out[used++] = length > 0 ? '#' : *error;
         error += length > 0 ? length : 1;
     }
-    /* A cut goes before a character of several bytes, not through it. */
-    while (used >= SWEEP_CAUSE_BYTES - 4 && used > 0 &&
-           ((unsigned char)kind_out[used - 1] & 0x80) != 0) {
+    /* Cut off, perhaps within a character: its bytes go, up to its first. */
+    for (int i = 0; i < 3 && used == SWEEP_CAUSE_BYTES - 1 - (size_t)i &&
+                    ((unsigned char)kind_out[used - 1] & 0xC0) == 0x80;
+         i++) {
+        used -= 1;
+    }
+    if (used >= SWEEP_CAUSE_BYTES - 4 && ((unsigned char)kind_out[used - 1] & 0xC0) == 0xC0) {
         used -= 1;
     }
     kind_out[used] = '\0';
