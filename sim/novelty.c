@@ -121,12 +121,8 @@ static uint64_t mix(uint64_t word)
     return word ^ word >> 31;
 }
 
-/* None, one, more. */
-static uint64_t bucket(uint64_t count)
-{
-    return count < 2 ? count : 2;
-}
-
+/* What is under way counts as one bit: with numbers almost every run would be new, and nothing would
+ * tell one run from another. */
 static uint64_t word_of(const struct node *node)
 {
     uint64_t word = node->life;
@@ -135,13 +131,25 @@ static uint64_t word_of(const struct node *node)
     word = word * 8 + node->walk;
     word = word * 16 + ((uint64_t)node->is_ready | (uint64_t)node->is_stopping << 1 |
                         (uint64_t)node->is_paused << 2 | (uint64_t)node->is_barrier << 3);
-    word = word * 3 + bucket(node->queued_count);
-    word = word * 3 + bucket(node->serve_count);
-    word = word * 3 + bucket(node->flush_count);
+    word = word * 8 + ((uint64_t)(node->queued_count > 0) | (uint64_t)(node->serve_count > 0) << 1 |
+                       (uint64_t)(node->flush_count > 0) << 2);
     for (unsigned phase = PHASE_CHECK; phase < PHASE_COUNT; phase += 1) {
-        word = word * 3 + bucket(node->phases[phase]);
+        word = word * 2 + (node->phases[phase] > 0);
     }
     return word;
+}
+
+/* One state with each kind of fault that is active: all of them together would be new forever. */
+static void add_states(struct sim_novelty *novelty, uint64_t node_state)
+{
+    if (novelty->faults == 0) {
+        add_state(novelty, mix(node_state));
+    }
+    for (unsigned fault = 1; novelty->faults >> fault != 0; fault += 1) {
+        if ((novelty->faults >> fault & 1) != 0) {
+            add_state(novelty, mix(node_state + fault));
+        }
+    }
 }
 
 static void take_state(struct sim_novelty *novelty, struct node *node)
@@ -150,7 +158,7 @@ static void take_state(struct sim_novelty *novelty, struct node *node)
     if (word != node->word || novelty->faults != node->faults) {
         node->word = word;
         node->faults = novelty->faults;
-        add_state(novelty, mix(mix(mix(word) ^ node->class_hash) + novelty->faults));
+        add_states(novelty, mix(mix(word) ^ node->class_hash));
     }
 }
 

@@ -1,7 +1,7 @@
 /* What a run came to that others have not: abstract states, and which faults met which states.
  *
- * A node's abstract state is what kind of node it is, its life, role, gate, join, walk, and how many of its pulls
- * are in which phase (none, one, more), seen together with the kinds of faults that are active in the run.
+ * A node's abstract state is what kind of node it is, its life, role, gate, join, walk, and in which phases it
+ * has pulls, together with one kind of fault that is active in the run: as many states as kinds.
  * Each is a number of 64 bits, the same in every run, so a sweep can tell what is new. A cell is a kind
  * of fault and a state of the protocol (sim/reach.h) that was entered while the fault was active.
  *
