@@ -2,19 +2,22 @@
  * and leaves the runs to sim/sweep. */
 #include "sim/cli/cli.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sim/cli/decisions.h"
 #include "sim/cli/sweep_view.h"
 #include "sim/sweep/pool.h"
 #include "sim/world.h"
 
-#define SEED_LAST_DEFAULT 100
-#define TIMEOUT_DEFAULT_S 600
-#define MEMORY_MIB_MIN    64
+#define SEED_LAST_DEFAULT  100
+#define SEED_LAST_EXPLORED 1000000
+#define TIMEOUT_DEFAULT_S  600
+#define MEMORY_MIB_MIN     64
 
 struct sweep {
     struct cli_scenarios files;
@@ -32,6 +35,13 @@ struct sweep {
     double timeout_s, budget_s;
     uint64_t memory_mib;
     const char *db_path, *junit_path;
+    const char *curve_path;
+    struct cli_file curve_file;
+    struct sweep_seen *seen;       /* owned; for the curve */
+    struct sweep_explore *explore; /* owned; NULL: the plan in its order */
+    double began_s;
+    uint64_t curve_runs;
+    bool is_explored, has_seeds;
     bool is_fail_fast, is_resumed, is_forced, is_json, is_quiet, is_reach_demanded, is_sharded;
     struct cli_file junit_file;
     struct cli_progress progress;
@@ -55,19 +65,31 @@ enum {
     OPTION_RESUME,
     OPTION_FORCE,
     OPTION_REACH,
+    OPTION_EXPLORE,
+    OPTION_CURVE,
     OPTION_JSON,
     OPTION_QUIET
 };
 
 static const struct cli_option options_known[] = {
-    [OPTION_SEEDS] = {"--seeds", NULL, true},     [OPTION_SET] = {"--set", NULL, true},
-    [OPTION_JOBS] = {"--jobs", "-j", true},       [OPTION_SHARD] = {"--shard", NULL, true},
-    [OPTION_DB] = {"--db", NULL, true},           [OPTION_JUNIT] = {"--junit", NULL, true},
-    [OPTION_TIMEOUT] = {"--timeout", NULL, true}, [OPTION_BUDGET] = {"--budget", NULL, true},
-    [OPTION_MEMORY] = {"--memory", NULL, true},   [OPTION_WEIGHT] = {"--weight", NULL, true},
-    [OPTION_WITHOUT] = {"--without", NULL, true}, [OPTION_FAIL_FAST] = {"--fail-fast", NULL, false},
-    [OPTION_RESUME] = {"--resume", NULL, false},  [OPTION_FORCE] = {"--force", NULL, false},
-    [OPTION_REACH] = {"--reach", NULL, false},    [OPTION_JSON] = {"--json", NULL, false},
+    [OPTION_SEEDS] = {"--seeds", NULL, true},
+    [OPTION_SET] = {"--set", NULL, true},
+    [OPTION_JOBS] = {"--jobs", "-j", true},
+    [OPTION_SHARD] = {"--shard", NULL, true},
+    [OPTION_DB] = {"--db", NULL, true},
+    [OPTION_JUNIT] = {"--junit", NULL, true},
+    [OPTION_TIMEOUT] = {"--timeout", NULL, true},
+    [OPTION_BUDGET] = {"--budget", NULL, true},
+    [OPTION_MEMORY] = {"--memory", NULL, true},
+    [OPTION_WEIGHT] = {"--weight", NULL, true},
+    [OPTION_WITHOUT] = {"--without", NULL, true},
+    [OPTION_FAIL_FAST] = {"--fail-fast", NULL, false},
+    [OPTION_RESUME] = {"--resume", NULL, false},
+    [OPTION_FORCE] = {"--force", NULL, false},
+    [OPTION_EXPLORE] = {"--explore", NULL, false},
+    [OPTION_CURVE] = {"--curve", NULL, true},
+    [OPTION_REACH] = {"--reach", NULL, false},
+    [OPTION_JSON] = {"--json", NULL, false},
     [OPTION_QUIET] = {"--quiet", "-q", false},
 };
 
@@ -149,6 +171,7 @@ static bool take_option(struct sweep *sweep, size_t option, const char *value)
     struct sweep_plan *plan = &sweep->plan;
     switch (option) {
     case OPTION_SEEDS:
+        sweep->has_seeds = true;
         return sweep_parse_seeds(value, &plan->seed_first, &plan->seed_last, note) || refuse(note);
     case OPTION_SHARD:
         sweep->is_sharded = true;
@@ -163,6 +186,8 @@ static bool take_option(struct sweep *sweep, size_t option, const char *value)
     case OPTION_BUDGET: return take_seconds("--budget", value, &sweep->budget_s);
     case OPTION_DB: sweep->db_path = value; return true;
     case OPTION_JUNIT: sweep->junit_path = value; return true;
+    case OPTION_CURVE: sweep->curve_path = value; return true;
+    case OPTION_EXPLORE: sweep->is_explored = true; return true;
     case OPTION_FAIL_FAST: sweep->is_fail_fast = true; return true;
     case OPTION_RESUME: sweep->is_resumed = true; return true;
     case OPTION_FORCE: sweep->is_resumed = sweep->is_forced = true; return true;
@@ -197,6 +222,9 @@ static bool check_options(const struct sweep *sweep)
     if (sweep->is_resumed && sweep->db_path == NULL) {
         return refuse("--resume needs --db FILE, where the first runs are");
     }
+    if (sweep->is_explored && sweep->budget_s == 0 && !sweep->has_seeds) {
+        return refuse("--explore goes on until --budget S is over; or say how many --seeds");
+    }
     return true;
 }
 
@@ -225,7 +253,11 @@ static bool read_options(struct sweep *sweep, int argc, char **argv)
                 return false;
             }
             break;
-        case CLI_ARGUMENT_END: return take_environment(sweep) && check_options(sweep);
+        case CLI_ARGUMENT_END:
+            if (sweep->is_explored && !sweep->has_seeds) {
+                sweep->plan.seed_last = SEED_LAST_EXPLORED;
+            }
+            return take_environment(sweep) && check_options(sweep);
         }
     }
 }
@@ -425,9 +457,23 @@ static struct sweep_db *open_db(const struct sweep *sweep)
 
 /* ---- The sitting ------------------------------------------------------------------------------------------- */
 
+/* elapsed_s,runs,states,cells,scenario,seed */
+static void draw_curve(struct sweep *sweep, const struct sweep_run *run)
+{
+    if (sweep_seen_add(sweep->seen, run, NULL) == SWEEP_OK) {
+        sweep->curve_runs += 1;
+        fprintf(sweep->curve_file.file, "%.3f,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%s,%" PRIu64 "\n",
+                cli_watch_now() - sweep->began_s, sweep->curve_runs, sweep_seen_states(sweep->seen),
+                sweep_seen_cells(sweep->seen), run->scenario, run->seed);
+    }
+}
+
 static void ran(void *context, const struct sweep_run *run)
 {
     struct sweep *sweep = context;
+    if (sweep->curve_file.file != NULL) {
+        draw_curve(sweep, run);
+    }
     if (sweep->is_json) {
         cli_progress_clear(&sweep->progress);
         printf("%s\n", run->line);
@@ -438,6 +484,31 @@ static void tick(void *context, const struct sweep_state *state)
 {
     struct sweep *sweep = context;
     cli_progress_show(&sweep->progress, state);
+}
+
+/* Where changed decisions are kept: beside the database. */
+static void name_folder(const struct sweep *sweep, char text_out[CLI_PATH_MAX])
+{
+    (void)snprintf(text_out, CLI_PATH_MAX, "%s.decisions",
+                   sweep->db_path == NULL ? "replisim-explore" : sweep->db_path);
+}
+
+static bool read_list(const char *path, struct sim_decision **rows_out, size_t *count_out)
+{
+    struct cli_decisions decisions;
+    bool is_read = cli_decisions_read(&decisions, path);
+    *rows_out = decisions.rows;
+    *count_out = decisions.count;
+    return is_read;
+}
+
+static bool begin_exploring(struct sweep *sweep, const char *folder)
+{
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
+        cli_error("replisim sweep: %s: %s", folder, strerror(errno));
+        return false;
+    }
+    return sweep_explore_new(&sweep->plan, &sweep->explore) == SWEEP_OK || refuse("out of memory");
 }
 
 static bool drive(struct sweep *sweep, struct sweep_db *db, struct sweep_driven *driven)
@@ -469,10 +540,25 @@ static bool drive(struct sweep *sweep, struct sweep_db *db, struct sweep_driven 
         .ran = ran,
         .tick = tick,
     };
+    char folder[CLI_PATH_MAX];
+    const struct sweep_lists lists = {folder, read_list};
+    name_folder(sweep, folder);
+    if (sweep->is_explored) {
+        if (!begin_exploring(sweep, folder)) {
+            *driven = (struct sweep_driven){.stop = SWEEP_STOP_BROKEN};
+            return false;
+        }
+        spec.explore = sweep->explore;
+        spec.lists = &lists;
+    }
     cli_progress_begin(&sweep->progress, sweep->is_quiet);
     cli_watch_begin(0);
+    sweep->began_s = cli_watch_now();
     int status = sweep_drive(&spec, driven, note);
     cli_progress_clear(&sweep->progress);
+    if (sweep->is_explored) {
+        (void)rmdir(folder); /* empty: every list passed */
+    }
     if (status != SWEEP_OK) {
         cli_error("replisim sweep: %s", note[0] == '\0' ? "out of memory" : note);
     }
@@ -531,6 +617,7 @@ static void tell(const struct sweep *sweep, const struct sweep_summary *summary,
         .budget_s = sweep->budget_s,
         .is_quiet = sweep->is_quiet,
         .is_reach_listed = sweep->is_reach_demanded,
+        .explore = sweep->explore,
         .code = code,
     };
     if (!sweep->is_json) {
@@ -592,12 +679,23 @@ static int sweep_all(struct sweep *sweep)
     if (sweep->junit_path != NULL && !cli_file_open(&sweep->junit_file, sweep->junit_path)) {
         return CLI_EXIT_WRONG;
     }
+    if (sweep->curve_path != NULL) {
+        sweep->seen = sweep_seen_new();
+        if (sweep->seen == NULL || !cli_file_open(&sweep->curve_file, sweep->curve_path)) {
+            return CLI_EXIT_WRONG;
+        }
+        fputs("elapsed_s,runs,states,cells,scenario,seed\n", sweep->curve_file.file);
+    }
     struct sweep_db *db = open_db(sweep);
     if (db == NULL) {
         return CLI_EXIT_WRONG;
     }
     (void)drive(sweep, db, &driven);
     int code = sum_up(sweep, db, &driven);
+    if (sweep->curve_path != NULL && !cli_file_commit(&sweep->curve_file) &&
+        code == CLI_EXIT_PASS) {
+        code = CLI_EXIT_WRONG;
+    }
     cli_watch_end();
     if (sweep_db_close(db, note) != SWEEP_OK) {
         cli_error("replisim sweep: %s", note);
@@ -609,6 +707,9 @@ static int sweep_all(struct sweep *sweep)
 static void clear(struct sweep *sweep)
 {
     cli_file_drop(&sweep->junit_file);
+    cli_file_drop(&sweep->curve_file);
+    sweep_explore_free(sweep->explore);
+    sweep_seen_free(sweep->seen);
     for (size_t i = 0; i < sweep->source_count; i++) {
         sweep_source_clear(&sweep->sources[i]);
         free(sweep->names[i]);

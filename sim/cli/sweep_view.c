@@ -41,6 +41,11 @@ static void format_state(const struct sweep_state *state, char text_out[LINE_BYT
     char left[32] = "";
     uint64_t done = state->found + state->ran;
     double rate = state->elapsed_s > 0 ? (double)state->ran / state->elapsed_s : 0;
+    if (state->planned == UINT64_MAX) {
+        (void)snprintf(text_out, LINE_BYTES, "%" PRIu64 " runs, %.3g runs/s, %" PRIu64 " failed",
+                       done, rate, state->bad);
+        return;
+    }
     if (state->ran > 0 && rate > 0) {
         cli_format_seconds((double)(state->planned - done) / rate, left);
     }
@@ -234,6 +239,24 @@ static void print_floors(const struct sweep_summary *summary, const struct cli_s
     }
 }
 
+static void print_seen(const struct sweep_summary *summary, FILE *file)
+{
+    fprintf(file, "  states       %" PRIu64 " abstract ones\n", sweep_seen_states(summary->seen));
+    fprintf(file, "  faults met   ");
+    sweep_seen_print_counts(summary->seen, file);
+    fputs(" (--reach lists the others)\n", file);
+}
+
+static void print_explored(const struct sweep_explore *explore, FILE *file)
+{
+    struct sweep_explore_sum sum = sweep_explore_sum(explore);
+    fprintf(file,
+            "  explored     %" PRIu64 " runs, %" PRIu64
+            " of them with changed decisions, which found %" PRIu64
+            " states that no run before them had\n",
+            sum.runs, sum.changed_runs, sum.changed_states);
+}
+
 void cli_sweep_print(const struct sweep_summary *summary, const struct sweep_driven *driven,
                      const struct cli_sweep_words *words, FILE *file)
 {
@@ -244,8 +267,19 @@ void cli_sweep_print(const struct sweep_summary *summary, const struct sweep_dri
     if (!words->is_quiet || words->is_reach_listed) {
         print_floors(summary, words, file);
     }
+    if (words->is_reach_listed) {
+        fputs("  ", file);
+        sweep_seen_print(summary->seen, file);
+    } else if (!words->is_quiet) {
+        print_seen(summary, file);
+    }
+    if (words->explore != NULL && !words->is_quiet) {
+        print_explored(words->explore, file);
+    }
     print_groups(summary, file);
-    print_missing(summary, driven, file);
+    if (words->explore == NULL) { /* it has no end to reach */
+        print_missing(summary, driven, file);
+    }
     if (!words->is_quiet) {
         print_unseen(summary, file);
     }

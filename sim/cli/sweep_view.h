@@ -21,8 +21,9 @@ void cli_progress_clear(struct cli_progress *progress);
 struct cli_sweep_words {
     uint32_t jobs;
     double budget_s;
-    bool is_quiet;        /* groups and what was not reached only */
-    bool is_reach_listed; /* all rows below their floor */
+    bool is_quiet;                       /* groups and what was not reached only */
+    bool is_reach_listed;                /* all rows below their floor */
+    const struct sweep_explore *explore; /* borrowed; NULL: the plan in its order */
     int code;
 };
 void cli_sweep_print(const struct sweep_summary *summary, const struct sweep_driven *driven,

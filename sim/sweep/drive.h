@@ -3,6 +3,7 @@
 #define REPLISIM_SWEEP_DRIVE_H
 
 #include "sim/sweep/db.h"
+#include "sim/sweep/explore.h"
 #include "sim/sweep/plan.h"
 #include "sim/sweep/source.h"
 #include "sim/sweep/worker.h"
@@ -24,14 +25,25 @@ enum sweep_stop {
     SWEEP_STOP_BROKEN /* a result could not be kept, or no worker started */
 };
 
+/* Lists of decisions for replay. A list is a file before its run begins, so that the line that repeats the run
+ * names it; those of runs that passed are removed. */
+struct sweep_lists {
+    const char *folder; /* is there */
+    /* Reads and checks one, as `run --decisions` does; owned by the caller, cleared one by one. False: told. */
+    bool (*read)(const char *path, struct sim_decision **rows_out, size_t *count_out);
+};
+
 /* All borrowed for the call. */
 struct sweep_drive_spec {
     const struct sweep_plan *plan;
     const struct sweep_source *sources; /* by scenario */
     struct script_options script;       /* sets and withouts of every run */
     uint32_t jobs;
-    double timeout_s, budget_s; /* real time; 0: none */
-    uint64_t memory_bytes;      /* of a worker; 0: no limit */
+    double timeout_s, budget_s;    /* real time; 0: none */
+    uint64_t memory_bytes;         /* of a worker; 0: no limit */
+    struct sweep_explore *explore; /* picks the runs; NULL: all of the plan, in its order */
+    const struct sweep_lists
+        *lists; /* with `explore`: where changed decisions are written and read */
     bool is_fail_fast;
     bool is_resumed; /* runs that the database has are left out */
     struct sweep_db *db;

@@ -1,6 +1,7 @@
 #include "sim/sweep/extra.h"
 
 #include <jansson.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,11 +93,48 @@ static json_t *make_lag(struct sim_world *world)
     return list;
 }
 
-int sweep_extra_write(const struct script_outcome *outcome, FILE *file)
+static json_t *make_states(const struct sim_novelty *novelty)
+{
+    const uint64_t *states = NULL;
+    size_t count = sim_novelty_states(novelty, &states);
+    json_t *list = json_array();
+    for (size_t row = 0; row < count; row++) {
+        char text[17];
+        (void)snprintf(text, sizeof text, "%" PRIx64, states[row]);
+        json_array_append_new(list, json_string(text));
+    }
+    return list;
+}
+
+static json_t *make_cells(const struct sim_novelty *novelty)
+{
+    json_t *list = json_array();
+    for (int fault = 0; fault < SIM_NOVELTY_FAULT_COUNT; fault++) {
+        for (int state = 0; state < SIM_REACH_STATE_COUNT; state++) {
+            uint64_t count = sim_novelty_cell(novelty, (enum sim_novelty_fault)fault,
+                                              (enum sim_reach_state)state);
+            if (count > 0) {
+                json_array_append_new(
+                    list, json_pack("[ssI]", sim_novelty_fault_name((enum sim_novelty_fault)fault),
+                                    sim_reach_row_name(SIM_REACH_STATES, (size_t)state),
+                                    (json_int_t)count));
+            }
+        }
+    }
+    return list;
+}
+
+int sweep_extra_write(const struct script_outcome *outcome, const struct sim_novelty *novelty,
+                      FILE *file)
 {
     json_t *extra = json_object();
     json_t *lag = outcome->world == NULL ? json_array() : make_lag(outcome->world);
     int status = json_object_set_new(extra, "lag", lag) == 0 ? SWEEP_OK : SWEEP_ERR_NOMEM;
+    if (status == SWEEP_OK && novelty != NULL &&
+        (json_object_set_new(extra, "states", make_states(novelty)) != 0 ||
+         json_object_set_new(extra, "cells", make_cells(novelty)) != 0)) {
+        status = SWEEP_ERR_NOMEM;
+    }
     if (status == SWEEP_OK &&
         (json_dumpf(extra, file, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15)) != 0 ||
          fputc('\n', file) == EOF)) {

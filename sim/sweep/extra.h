@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "sim/novelty.h"
 #include "sim/script.h"
 #include "sim/sweep/sweep.h"
 
@@ -15,7 +16,8 @@ double sweep_lag_bound_s(size_t bucket);
 /* The first bucket whose bound is not below. */
 size_t sweep_lag_bucket(double lag_s);
 
-/* One line, ended. Errors: NOMEM, WRITE. */
-SWEEP_MUST_USE int sweep_extra_write(const struct script_outcome *outcome, FILE *file);
+/* One line, ended; `novelty` NULL: nothing is known of its states. Errors: NOMEM, WRITE. */
+SWEEP_MUST_USE int sweep_extra_write(const struct script_outcome *outcome,
+                                     const struct sim_novelty *novelty, FILE *file);
 
 #endif

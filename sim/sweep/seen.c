@@ -169,6 +169,21 @@ static void print_word(FILE *file, const char *word, size_t *column)
     *column += length + 1;
 }
 
+void sweep_seen_print_counts(const struct sweep_seen *seen, FILE *file)
+{
+    const char *between = "";
+    for (size_t fault = 1; fault < SIM_NOVELTY_FAULT_COUNT; fault += 1) {
+        size_t count = cells_of(seen, fault);
+        if (count > 0) {
+            fprintf(file, "%s%s %zu", between,
+                    sim_novelty_fault_name((enum sim_novelty_fault)fault), count);
+            between = ", ";
+        }
+    }
+    fprintf(file, "%s%d protocol states", between[0] == '\0' ? "none of " : " of ",
+            SIM_REACH_STATE_COUNT);
+}
+
 /* Kinds that no run had at all are named in one line; of states that nobody entered, even without a fault,
  * nothing is missing. */
 void sweep_seen_print(const struct sweep_seen *seen, FILE *file)

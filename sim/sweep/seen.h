@@ -23,7 +23,9 @@ uint64_t sweep_seen_cells(const struct sweep_seen *seen); /* that are not empty 
 uint64_t sweep_seen_cell(const struct sweep_seen *seen, enum sim_novelty_fault fault,
                          enum sim_reach_state state);
 
-/* For the summary: a line a fault kind: how many states met it, and which never did. */
+/* "kill 61, stop 40, ... of 103 protocol states", without an end of the line. */
+void sweep_seen_print_counts(const struct sweep_seen *seen, FILE *file);
+/* In full: a line a fault kind: how many states met it, and which never did. */
 void sweep_seen_print(const struct sweep_seen *seen, FILE *file);
 /* {"states": 1234, "cells": {"kill": {"pull.begun": 3, ...}, ...}}, empty cells with 0. NULL: no memory. */
 json_t *sweep_seen_json(const struct sweep_seen *seen);

@@ -101,6 +101,9 @@ static bool add_run(void *context, const struct sweep_run *run)
     note_names(summary, sum, json_object_get(run->result, "reached"), true);
     note_names(summary, sum, json_object_get(run->result, "missed"), false);
     build->status = sweep_groups_add(summary->groups, run);
+    if (build->status == SWEEP_OK) {
+        build->status = sweep_seen_add(summary->seen, run, NULL);
+    }
     if (build->status == SWEEP_OK && build->junit != NULL) {
         build->status = sweep_junit_add(build->junit, run);
     }
@@ -116,12 +119,14 @@ static bool prepare(const struct sweep_plan *plan, struct sweep_summary *summary
     summary->plan = plan;
     summary->scenarios = calloc(plan->scenario_count + 1, sizeof *summary->scenarios);
     summary->groups = sweep_groups_new();
+    summary->seen = sweep_seen_new();
     for (int group = 0; group < SIM_REACH_GROUP_COUNT; group++) {
         summary->reach[group] = calloc(sim_reach_row_count((enum sim_reach_group)group) + 1,
                                        sizeof *summary->reach[group]);
         is_good = is_good && summary->reach[group] != NULL;
     }
-    return is_good && summary->scenarios != NULL && summary->groups != NULL;
+    return is_good && summary->scenarios != NULL && summary->groups != NULL &&
+           summary->seen != NULL;
 }
 
 static bool has_run(void *context, const char *path, uint64_t seed)
@@ -188,6 +193,7 @@ void sweep_summary_clear(struct sweep_summary *summary)
         free(summary->reach[group]);
     }
     sweep_groups_free(summary->groups);
+    sweep_seen_free(summary->seen);
     sweep_ranges_clear(&summary->missing);
     memset(summary, 0, sizeof *summary);
 }

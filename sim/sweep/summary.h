@@ -8,6 +8,7 @@
 #include "sim/sweep/drive.h"
 #include "sim/sweep/group.h"
 #include "sim/sweep/junit.h"
+#include "sim/sweep/seen.h"
 
 /* Names of c:sometimes that are kept of one scenario; names made at run time might have no end. */
 #define SWEEP_NAMES_MAX 1000
@@ -32,6 +33,7 @@ struct sweep_summary {
     double virtual_s, run_wall_s;           /* sums over the runs */
     struct sweep_scenario_sum *scenarios;   /* owned; as in the plan */
     uint64_t *reach[SIM_REACH_GROUP_COUNT]; /* owned; sums by row (sim/reach.h) */
+    struct sweep_seen *seen;                /* owned; states, and faults by state */
     struct sweep_groups *groups;            /* owned; failures by cause */
     struct sweep_ranges missing;            /* runs that were not reached */
     bool is_out_of_memory;

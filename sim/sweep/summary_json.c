@@ -120,14 +120,14 @@ static json_t *make_shorts(const struct sweep_summary *summary)
 json_t *sweep_summary_json(const struct sweep_summary *summary)
 {
     const struct sweep_plan *plan = summary->plan;
-    return json_pack("{sb so so s[oo] s[ii] so so so so so so so so so so}", "summary", 1, "runs",
-                     make_count(summary->runs), "ends", make_ends(summary), "seeds",
-                     make_seed(plan->seed_first), make_seed(plan->seed_last), "shard",
-                     (int)plan->shard_index, (int)plan->shard_count, "scenarios",
-                     make_count(plan->scenario_count), "vacuous", make_count(summary->vacuous),
-                     "events", make_count(summary->events), "bytes_replicated",
-                     make_count(summary->bytes_replicated), "virtual_seconds",
-                     json_real(summary->virtual_s), "groups", make_groups(summary), "not_reached",
-                     make_missing(summary), "never_reached_states", make_unseen(summary), "reach",
-                     make_reach(summary), "under_floor", make_shorts(summary));
+    return json_pack(
+        "{sb so so s[oo] s[ii] so so so so so so so so so so so}", "summary", 1, "runs",
+        make_count(summary->runs), "ends", make_ends(summary), "seeds", make_seed(plan->seed_first),
+        make_seed(plan->seed_last), "shard", (int)plan->shard_index, (int)plan->shard_count,
+        "scenarios", make_count(plan->scenario_count), "vacuous", make_count(summary->vacuous),
+        "events", make_count(summary->events), "bytes_replicated",
+        make_count(summary->bytes_replicated), "virtual_seconds", json_real(summary->virtual_s),
+        "groups", make_groups(summary), "not_reached", make_missing(summary),
+        "never_reached_states", make_unseen(summary), "reach", make_reach(summary), "under_floor",
+        make_shorts(summary), "novelty", sweep_seen_json(summary->seen));
 }

@@ -11,7 +11,10 @@
 #include "protocol/error.h"
 #include "protocol/release.h"
 #include "sim/alloc.h"
+#include "sim/nemesis.h"
+#include "sim/novelty.h"
 #include "sim/sweep/extra.h"
+#include "sim/world.h"
 
 /* ---- In the parent ---------------------------------------------------------------------------------- */
 
@@ -48,17 +51,34 @@ int sweep_worker_warm(void)
 
 /* ---- In the child ----------------------------------------------------------------------------------- */
 
+struct hooks {
+    const struct sweep_task *task;           /* borrowed */
+    const struct sweep_clockwork *clockwork; /* borrowed */
+    struct sim_novelty *novelty;             /* owned; NULL: no world, or no memory */
+    int status;
+};
+
 static void world_begins(void *context, struct sim_world *world)
 {
-    const struct sweep_clockwork *clockwork = context;
-    clockwork->watch(world);
+    struct hooks *hooks = context;
+    const struct sweep_task *task = hooks->task;
+    if (task->is_replayed) {
+        hooks->status = sim_nemesis_replay(world, task->decisions, task->decision_count);
+    }
+    if (!task->is_reduced && hooks->status == 0) {
+        hooks->status = sim_novelty_new(sim_libc_alloc(), &hooks->novelty);
+    }
+    if (hooks->novelty != NULL) {
+        sim_novelty_listen(hooks->novelty, sim_world_trace(world));
+    }
+    hooks->clockwork->watch(world);
 }
 
 static void world_ends(void *context, struct sim_world *world)
 {
-    const struct sweep_clockwork *clockwork = context;
+    const struct hooks *hooks = context;
     (void)world;
-    clockwork->watch(NULL);
+    hooks->clockwork->watch(NULL);
 }
 
 /* A script that is wrong has no world, and so no result; what is known is told all the same. */
@@ -119,7 +139,7 @@ static enum sweep_end end_of(const struct sweep_task *task, struct script_outcom
 int sweep_worker_run(const struct sweep_task *task, const struct sweep_clockwork *clockwork,
                      int result_file)
 {
-    struct sweep_clockwork hooks = *clockwork;
+    struct hooks hooks = {.task = task, .clockwork = clockwork};
     struct script_options script = task->script;
     struct script_outcome outcome;
     FILE *file = fdopen(result_file, "w");
@@ -133,11 +153,12 @@ int sweep_worker_run(const struct sweep_task *task, const struct sweep_clockwork
     double began_s = clockwork->now();
     clockwork->begin(task->timeout_s);
     int status = script_run_file(&script, &outcome);
+    status = status == 0 ? hooks.status : status;
     double wall_s = clockwork->now() - began_s;
     enum sweep_end end = end_of(task, &outcome, status, clockwork->is_timed_out());
     status = write_result(task, &outcome, wall_s, file);
     if (status == 0 && !task->is_reduced) {
-        status = sweep_extra_write(&outcome, file);
+        status = sweep_extra_write(&outcome, hooks.novelty, file);
     }
     if (fflush(file) != 0) {
         status = SWEEP_ERR_WRITE;

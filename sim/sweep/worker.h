@@ -2,6 +2,7 @@
 #ifndef REPLISIM_SWEEP_WORKER_H
 #define REPLISIM_SWEEP_WORKER_H
 
+#include "sim/decision.h"
 #include "sim/script.h"
 #include "sim/sweep/run.h"
 
@@ -12,6 +13,9 @@ struct sweep_task {
     double timeout_s;             /* real time; 0: none */
     uint64_t memory_bytes;        /* 0: no limit; for what the parent tells of a run that met it */
     bool is_reduced;              /* no second line */
+    bool is_replayed;             /* random trouble does `decisions`, and draws nothing */
+    const struct sim_decision *decisions;
+    size_t decision_count;
 };
 
 /* Real time, which belongs to the program: its signal handlers can reach one world. */
