@@ -5,23 +5,23 @@
 
 #include "sim/sweep/mutate.h"
 
-#define KEPT_MAX      64     /* lists of a scenario */
-#define FRESH_EVENTS  3000.0 /* what a process costs, in events */
-#define LATELY        0.3    /* how much the last run of an arm says of the next one */
-#define ANY_ARM_OF    7      /* one pick of so many is any arm */
-#define DECISIONS_MIN 1
+#define KEPT_MAX     64     /* lists of a scenario */
+#define FRESH_EVENTS 3000.0 /* what a process costs, in events */
+#define LATELY       0.3    /* how much the last run of an arm says of the next one */
+#define ANY_ARM_OF   7      /* one pick of so many is any arm */
+#define CELL_WORTH   10 /* a fault that met a state of the protocol for the first time, in states */
+#define PROMISE      1.5 /* of a way that was never tried, against the one that was */
 
 /* A way to run a scenario, and what it gave lately. */
 struct arm {
     uint64_t runs;
-    double states, events; /* of a run, the latest counting most */
+    double worth, events; /* of a run, the latest counting most */
 };
 
 /* Decisions of a run that found something new. */
 struct kept {
     json_t *decisions; /* owned */
-    uint64_t
-        new_states; /* what it found, and its children; halved by each pick that came to nothing */
+    uint64_t worth;    /* of what it found; less with each pick, for that is its children's then */
 };
 
 struct scenario {
@@ -111,16 +111,24 @@ static bool take_seed(struct sweep_explore *explore, size_t index,
 
 static double worth_of(const struct arm *arm)
 {
-    return arm->states / (arm->events + FRESH_EVENTS);
+    return arm->worth / (arm->events + FRESH_EVENTS);
 }
 
-/* A way that was never tried promises what the other one gave. */
+/* A way that was never tried promises more than the other one gave. */
+static struct arm changed_of(const struct scenario *scenario)
+{
+    struct arm arm = scenario->changed;
+    if (arm.runs == 0) {
+        arm = scenario->fresh;
+        arm.worth *= PROMISE;
+    }
+    return arm;
+}
+
 static double worth_of_changed(const struct scenario *scenario)
 {
-    if (scenario->kept_count == 0) {
-        return -1;
-    }
-    return worth_of(scenario->changed.runs == 0 ? &scenario->fresh : &scenario->changed);
+    struct arm arm = changed_of(scenario);
+    return scenario->kept_count == 0 ? -1 : worth_of(&arm);
 }
 
 /* Each scenario first gets one run; then the arm that gave most. The first of equal ones. */
@@ -176,14 +184,14 @@ static struct kept *choose_kept(struct sweep_explore *explore, struct scenario *
 {
     uint64_t total = 0;
     for (size_t row = 0; row < scenario->kept_count; row += 1) {
-        total += scenario->kept[row].new_states + 1;
+        total += scenario->kept[row].worth + 1;
     }
     uint64_t chosen = sweep_random_next(&explore->random) % total;
     for (size_t row = 0; row < scenario->kept_count; row += 1) {
-        if (chosen <= scenario->kept[row].new_states) {
+        if (chosen <= scenario->kept[row].worth) {
             return &scenario->kept[row];
         }
-        chosen -= scenario->kept[row].new_states + 1;
+        chosen -= scenario->kept[row].worth + 1;
     }
     return &scenario->kept[0];
 }
@@ -193,7 +201,7 @@ static json_t *change_kept(struct sweep_explore *explore, struct scenario *scena
     struct kept *kept = choose_kept(explore, scenario);
     const struct kept *other =
         &scenario->kept[sweep_random_below(&explore->random, scenario->kept_count)];
-    kept->new_states -= kept->new_states / 4; /* what it finds from now on is its children's */
+    kept->worth -= kept->worth / 4;
     return sweep_mutate(kept->decisions, other->decisions, &explore->random);
 }
 
@@ -222,19 +230,19 @@ bool sweep_explore_next(struct sweep_explore *explore,
 
 /* ---- What came of it -------------------------------------------------------------------------- */
 
-static void learn(struct arm *arm, double states, double events)
+static void learn(struct arm *arm, double worth, double events)
 {
     double share = arm->runs == 0 ? 1 : LATELY;
-    arm->states += (states - arm->states) * share;
+    arm->worth += (worth - arm->worth) * share;
     arm->events += (events - arm->events) * share;
     arm->runs += 1;
 }
 
 /* Takes the place of the one that is worth least, when there is no other. */
-static int keep(struct scenario *scenario, const json_t *decisions, uint64_t new_states)
+static int keep(struct scenario *scenario, const json_t *decisions, uint64_t worth)
 {
     json_t *list = sweep_mutate_applied(decisions);
-    if (list == NULL || json_array_size(list) < DECISIONS_MIN) {
+    if (list == NULL || json_array_size(list) == 0) {
         json_decref(list);
         return list == NULL ? SWEEP_ERR_NOMEM : SWEEP_OK;
     }
@@ -243,12 +251,11 @@ static int keep(struct scenario *scenario, const json_t *decisions, uint64_t new
         place = &scenario->kept[scenario->kept_count++];
     } else {
         for (size_t row = 1; row < KEPT_MAX; row += 1) {
-            place =
-                scenario->kept[row].new_states < place->new_states ? &scenario->kept[row] : place;
+            place = scenario->kept[row].worth < place->worth ? &scenario->kept[row] : place;
         }
         json_decref(place->decisions);
     }
-    *place = (struct kept){list, new_states};
+    *place = (struct kept){list, worth};
     return SWEEP_OK;
 }
 
@@ -256,22 +263,26 @@ int sweep_explore_ran(struct sweep_explore *explore, const struct sweep_pick *pi
                       const struct sweep_run *run)
 {
     size_t index = 0;
-    uint64_t new_states = 0;
+    uint64_t new_states = 0, cells_before = sweep_seen_cells(explore->seen);
     int status = sweep_seen_add(explore->seen, run, &new_states);
+    uint64_t worth = new_states + CELL_WORTH * (sweep_seen_cells(explore->seen) - cells_before);
     if (status != SWEEP_OK || !sweep_plan_has(explore->plan, run->path, run->seed, &index)) {
         return status;
     }
     struct scenario *scenario = &explore->scenarios[index];
     bool is_changed = pick != NULL && pick->decisions != NULL;
+    if (is_changed) {
+        scenario->changed = changed_of(scenario);
+    }
     scenario->picks += pick == NULL; /* of an earlier sitting */
-    learn(is_changed ? &scenario->changed : &scenario->fresh, (double)new_states,
+    learn(is_changed ? &scenario->changed : &scenario->fresh, (double)worth,
           (double)json_integer_value(json_object_get(run->result, "events")));
     explore->sum.runs += 1;
     explore->sum.changed_runs += is_changed;
     explore->sum.changed_states += is_changed ? new_states : 0;
     const json_t *decisions = json_object_get(run->result, "decisions");
-    return new_states > 0 && json_array_size(decisions) > 0 ? keep(scenario, decisions, new_states)
-                                                            : SWEEP_OK;
+    return worth > 0 && json_array_size(decisions) > 0 ? keep(scenario, decisions, worth)
+                                                       : SWEEP_OK;
 }
 
 const struct sweep_seen *sweep_explore_seen(const struct sweep_explore *explore)

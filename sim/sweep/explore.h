@@ -1,7 +1,7 @@
 /* What to run next, so that each second shows as many states as it can that were not seen before.
  *
  * Where a sweep takes scenarios by turns and seeds one after another, this learns from each run what it was
- * worth: new abstract states (novelty.h) for the events that it took. The scenarios, and of those with
+ * worth: new abstract states and cells (novelty.h) for the events that it took. The scenarios, and of those with
  * random trouble two ways, are arms: with a fresh seed everything is drawn; or the decisions of a run
  * that found something new are changed (left out, done twice, at other times, for longer, to others,
  * taken from another run) and done under a fresh seed. The arm that gave most lately is the next one; one pick in seven

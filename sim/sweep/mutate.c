@@ -136,14 +136,16 @@ static void splice(json_t *list, const json_t *other, struct sweep_random *rando
     }
 }
 
-/* Some of the other's decisions besides the own ones. */
+/* The other's decisions besides the own ones, all or some: kinds of trouble meet that no seed draws
+ * together. */
 static void join(json_t *list, const json_t *other, struct sweep_random *random)
 {
+    bool is_all = sweep_random_below(random, 2) == 0;
     size_t index;
     json_t *decision;
     json_array_foreach(other, index, decision)
     {
-        if (sweep_random_below(random, 2) == 0) {
+        if (is_all || sweep_random_below(random, 2) == 0) {
             (void)json_array_append_new(list, json_deep_copy(decision));
         }
     }
@@ -225,6 +227,9 @@ json_t *sweep_mutate(const json_t *decisions, const json_t *other, struct sweep_
     json_t *list = json_deep_copy(decisions);
     if (list == NULL) {
         return NULL;
+    }
+    if (sweep_random_below(random, 4) > 0) {
+        join(list, other, random);
     }
     for (size_t count = 1 + sweep_random_below(random, 6); count > 0; count -= 1) {
         change(list, other, random);
