@@ -85,6 +85,9 @@ RP_MUST_USE int sim_content_read_joined(const struct sim_content *content, uint6
                                         size_t length_bytes, struct rp_chunk *chunk_out);
 /* Truth: the bytes are those of the body, all of them. By identity where possible. */
 bool sim_content_is(const struct sim_content *content, sim_body_key key, uint64_t length_bytes);
+/* From that byte on, as far as it goes: each of its bytes is the body's at the same place? */
+bool sim_content_goes_on_as(const struct sim_content *content, sim_body_key key,
+                            uint64_t from_bytes);
 
 /* The hash of all of it as 64 lower-case hex digits, from the bytes and not from identity. Errors:
  * RP_ERR_NOMEM. */

@@ -297,6 +297,13 @@ void sim_checks_called(struct sim_checks *checks, struct sim_pod *pod, enum sim_
     check_access_called(watch, call, path);
 }
 
+void sim_checks_staged(struct sim_checks *checks, struct sim_pod *pod, struct rp_view path,
+                       struct rp_view sha256, const struct sim_content *content,
+                       uint64_t from_bytes)
+{
+    check_access_staged(check_pod_of(checks, pod), path, sha256, content, from_bytes);
+}
+
 /* ---- What passes its ports ---------------------------------------------------------------------- */
 
 void sim_checks_conn_opened(struct sim_checks *checks, struct sim_pod *pod, uint64_t conn,

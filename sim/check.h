@@ -90,6 +90,10 @@ void sim_checks_log_lost(struct sim_checks *checks);
 /* A member has turned hostile, for the first time in this run or again. */
 void sim_checks_hostile(struct sim_checks *checks);
 /* Damaged behind the node's back: exempt until the node next judges it. */
+/* A staging object of its store grew (sim_store_watch). */
+void sim_checks_staged(struct sim_checks *checks, struct sim_pod *pod, struct rp_view path,
+                       struct rp_view sha256, const struct sim_content *content,
+                       uint64_t from_bytes);
 void sim_checks_damaged(struct sim_checks *checks, struct sim_pod *pod, struct rp_view path);
 void sim_checks_life_begins(struct sim_checks *checks, struct sim_pod *pod);
 /* is_crash: killed; else an orderly stop completed, or (is_late) the grace ran out. */

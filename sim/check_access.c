@@ -59,6 +59,47 @@ void check_access_called(struct check_pod *pod, enum sim_store_call call, struct
     }
 }
 
+/* Did anything in this run change bytes, or make some up? */
+static bool may_bytes_differ(const struct check_pod *pod)
+{
+    static const char *const FAULTS[] = {"link", "corrupt", "tamper", "disk.torn"};
+    const struct sim_reach *reach = pod->checks->reach;
+    bool may_differ = pod->checks->has_hostile;
+    for (size_t row = 0; reach != NULL && row < sizeof FAULTS / sizeof FAULTS[0]; row += 1) {
+        may_differ = may_differ || reach->faults[sim_reach_fault_place(FAULTS[row])] != 0;
+    }
+    return may_differ;
+}
+
+/* What another release's node sends from a file may change under its hands. */
+static bool is_current_only(const struct check_pod *pod)
+{
+    return (pod->checks->log.releases & ~(1u << RP_RELEASE_CURRENT)) == 0;
+}
+
+/* Each write is the next piece of the version that the object is for: none of it missing, twice or
+ * another's. Only the hash over all of it would tell otherwise, and the pull would begin anew. */
+void check_access_staged(struct check_pod *pod, struct rp_view path, struct rp_view sha256,
+                         const struct sim_content *content, uint64_t from_bytes)
+{
+    const struct sim_version *version =
+        sim_truth_version(sim_world_truth(pod->checks->world), path, sha256);
+    if (version == NULL || !version->is_known || may_bytes_differ(pod) || !is_current_only(pod)) {
+        return;
+    }
+    check_reached(pod, SIM_PROP_STAGING_DISCIPLINE);
+    if (content->length_bytes > version->length_bytes) {
+        check_violate(pod, SIM_PROP_STAGING_DISCIPLINE, "stage-write/beyond",
+                      "%llu bytes of %.*s are staged, it has %llu",
+                      (unsigned long long)content->length_bytes, CHECK_TEXT(path),
+                      (unsigned long long)version->length_bytes);
+    } else if (!sim_content_goes_on_as(content, version->key, from_bytes)) {
+        check_violate(pod, SIM_PROP_STAGING_DISCIPLINE, "stage-write/other-bytes",
+                      "what is staged of %.*s behind byte %llu are not its next bytes",
+                      CHECK_TEXT(path), (unsigned long long)from_bytes);
+    }
+}
+
 /* Part files of the reference lie under names of their own. */
 static void on_dial(struct check_pod *pod, const struct rp_observation *seen)
 {

@@ -409,6 +409,8 @@ void check_crash_rest(struct check_pod *pod);
 
 void check_access_observe(struct check_pod *pod, const struct rp_observation *seen);
 void check_access_called(struct check_pod *pod, enum sim_store_call call, struct rp_view path);
+void check_access_staged(struct check_pod *pod, struct rp_view path, struct rp_view sha256,
+                         const struct sim_content *content, uint64_t from_bytes);
 
 /* ---- check_auth.c ----------------------------------------------------------------------------- */
 

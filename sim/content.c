@@ -259,23 +259,27 @@ static bool bytes_are(const struct sim_content *content, const struct sim_extent
     return true;
 }
 
-bool sim_content_is(const struct sim_content *content, sim_body_key key, uint64_t length_bytes)
+bool sim_content_goes_on_as(const struct sim_content *content, sim_body_key key,
+                            uint64_t from_bytes)
 {
-    if (content->length_bytes != length_bytes) {
-        return false;
-    }
     const struct sim_extent *extents = extents_seen(content);
     uint64_t offset_bytes = 0;
     for (uint32_t index = 0; index < content->extent_count; index += 1) {
         const struct sim_extent *extent = &extents[index];
+        bool is_before = offset_bytes + extent->length_bytes <= from_bytes;
         bool is_same = extent->block == NULL && !extent->is_zero && extent->key == key &&
                        sim_body_same_place(key, extent->offset_bytes, offset_bytes);
-        if (!is_same && !bytes_are(content, extent, key, offset_bytes)) {
+        if (!is_before && !is_same && !bytes_are(content, extent, key, offset_bytes)) {
             return false;
         }
         offset_bytes += extent->length_bytes;
     }
     return true;
+}
+
+bool sim_content_is(const struct sim_content *content, sim_body_key key, uint64_t length_bytes)
+{
+    return content->length_bytes == length_bytes && sim_content_goes_on_as(content, key, 0);
 }
 
 /* ---- Damage ------------------------------------------------------------------------------------ */

@@ -42,6 +42,14 @@ static void on_called(void *context, struct sim_store *store, enum sim_store_cal
     sim_checks_called(pod->world->checks, pod, call, path);
 }
 
+static void on_staged(void *context, struct sim_store *store, struct rp_view path,
+                      struct rp_view sha256, const struct sim_content *content, uint64_t from_bytes)
+{
+    (void)context;
+    struct sim_pod *pod = sim_store_owner(store);
+    sim_checks_staged(pod->world->checks, pod, path, sha256, content, from_bytes);
+}
+
 static void on_damaged(void *context, struct sim_store *store, struct rp_view path)
 {
     (void)context;
@@ -91,7 +99,7 @@ static int make_net_and_disks(struct sim_run *run, const struct sim_network_spec
         .trace = run->trace,
         .reach = &run->result.reach,
         .seed = run->seed,
-        .watch = {run, on_visible, on_vanished, on_called, on_damaged},
+        .watch = {run, on_visible, on_vanished, on_called, on_damaged, on_staged},
     };
     int error = sim_net_new(&net, &run->net);
     return error != 0 ? error : sim_disks_new(&disks, &run->disks);

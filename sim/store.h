@@ -52,6 +52,9 @@ struct sim_store_watch {
                    struct rp_view path);
     /* The content under a name was damaged behind the node's back. */
     void (*damaged)(void *context, struct sim_store *store, struct rp_view path);
+    /* A staging object for that version grew: what is behind its byte `from_bytes` is new. */
+    void (*staged)(void *context, struct sim_store *store, struct rp_view path,
+                   struct rp_view sha256, const struct sim_content *content, uint64_t from_bytes);
 };
 
 struct sim_disks_spec {

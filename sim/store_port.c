@@ -16,6 +16,17 @@ static void tell_call(struct sim_store *store, enum sim_store_call call, struct 
     }
 }
 
+static void tell_staged(struct sim_store *store, const struct store_stage *stage,
+                        uint64_t from_bytes)
+{
+    const struct sim_store_watch *watch = &store->disks->spec.watch;
+    if (watch->staged != NULL) {
+        watch->staged(watch->context, store, rp_view_make(stage->text, stage->path_bytes),
+                      rp_view_make(stage->text + stage->path_bytes, stage->sha256_bytes),
+                      &stage->content, from_bytes);
+    }
+}
+
 /* ---- Handles ----------------------------------------------------------------------------------- */
 
 static struct store_handle *handle_find(struct sim_store *store, rp_store_handle handle)
@@ -275,6 +286,7 @@ static int apply_stage_write(struct sim_store *store, struct store_op *op)
     op->request->taken_bytes = taken;
     if (handle->stage != NULL) {
         store_use(store, taken);
+        tell_staged(store, handle->stage, content->length_bytes - taken);
     } else {
         store_file_grown(store, handle->object, taken);
     }

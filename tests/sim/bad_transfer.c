@@ -194,6 +194,19 @@ static void second_writer_of_a_stage(struct sim_world *world)
                       file->version.path);
 }
 
+/* A peer that is honest sent other bytes than come next, or the node wrote them elsewhere. */
+static void other_bytes_are_staged(struct sim_world *world)
+{
+    const struct fake_file *file = begin_attempt(world);
+    story_staged(world, READER, file, file->version.key + 1, 900);
+}
+
+static void more_is_staged_than_there_is(struct sim_world *world)
+{
+    const struct fake_file *file = begin_attempt(world);
+    story_staged(world, READER, file, file->version.key, FAKE_LENGTH_BYTES + 1);
+}
+
 static void resume_at_1000(struct sim_world *world, const struct fake_file *file)
 {
     struct rp_observation seen = {
@@ -255,6 +268,8 @@ const struct bad_story bad_of_transfers[] = {
     {"asked for an unknown name", SIM_PROP_PATH_CONFINED, asked_for_an_unknown_name},
     {"asked while applying", SIM_PROP_APPLY_NONBLOCKING, asked_while_applying},
     {"second writer of a stage", SIM_PROP_STAGING_DISCIPLINE, second_writer_of_a_stage},
+    {"other bytes are staged", SIM_PROP_STAGING_DISCIPLINE, other_bytes_are_staged},
+    {"more is staged than there is", SIM_PROP_STAGING_DISCIPLINE, more_is_staged_than_there_is},
     {"resumed from nothing", SIM_PROP_STAGING_DISCIPLINE, resumed_from_nothing},
     {"resumed beyond what is staged", SIM_PROP_STAGING_DISCIPLINE, resumed_beyond_what_is_staged},
     {"started without a secret", SIM_PROP_FAIL_CLOSED_START, started_without_a_secret},

@@ -418,7 +418,10 @@ struct sim_world *fake_cluster_new(void)
                                    .queue = world->queue,
                                    .bodies = world->bodies,
                                    .seed = 3,
-                                   .watch = {world, on_visible, on_vanished, NULL, on_damaged}};
+                                   .watch = {.context = world,
+                                             .visible = on_visible,
+                                             .vanished = on_vanished,
+                                             .damaged = on_damaged}};
     ck_assert_int_eq(sim_disks_new(&disks, &world->disks), 0);
     ck_assert_int_eq(rp_entry_pool_new(alloc, &world->pool), 0);
     ck_assert_int_eq(sim_checks_new(world, alloc, &world->checks), 0);

@@ -242,6 +242,17 @@ void story_stage(struct sim_world *world, int number, struct rp_view path, size_
     ck_assert_uint_eq(sim_store_staged_count(store), 1);
 }
 
+void story_staged(struct sim_world *world, int pod, const struct fake_file *file, sim_body_key key,
+                  uint64_t length_bytes)
+{
+    struct sim_content content;
+    sim_content_init(&content, world->bodies);
+    sim_content_set_body(&content, key, length_bytes);
+    sim_checks_staged(world->checks, &world->pods[pod], file->version.path, file->version.sha256,
+                      &content, 0);
+    sim_content_clear(&content);
+}
+
 void story_stage_one(struct sim_world *world, int number)
 {
     story_stage(world, number, rp_view_text("db/cpu/staged"), 0);

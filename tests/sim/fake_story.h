@@ -49,6 +49,9 @@ void story_stop(struct sim_world *world, int number, rp_time_ns duration_ns);
 void story_crash(struct sim_world *world, int number);
 void story_stop_all(struct sim_world *world);
 /* Leaves a staging object on the disk. */
+/* The checkers see a staging object for the file grow, from nothing to these bytes. */
+void story_staged(struct sim_world *world, int pod, const struct fake_file *file, sim_body_key key,
+                  uint64_t length_bytes);
 void story_stage_one(struct sim_world *world, int number);
 /* And of that file, with so many bytes written to it. */
 void story_stage(struct sim_world *world, int number, struct rp_view path, size_t size_bytes);

@@ -560,6 +560,17 @@ static void sessions_at_rest(struct sim_world *world)
     story_rest(world);
 }
 
+/* The version's own bytes; and others, once a member was hostile. */
+static void staged_as_it_came(struct sim_world *world)
+{
+    const struct fake_file *file = story_flushed(world, "db/cpu/a");
+    story_staged(world, READER, file, file->version.key, 900);
+    story_staged(world, READER, file, file->version.key, FAKE_LENGTH_BYTES);
+    world->pods[WRITER].is_hostile = true;
+    sim_checks_hostile(world->checks);
+    story_staged(world, READER, file, file->version.key + 1, FAKE_LENGTH_BYTES + 7);
+}
+
 /* Votes that were long on their way make a leader of term 4 when one of term 5 has gone ahead. */
 static void leader_of_a_former_term(struct sim_world *world)
 {
@@ -609,6 +620,7 @@ static const struct {
     {"busy seconds", busy_seconds},
     {"logs and waits to the limit", logs_and_waits_to_the_limit},
     {"sessions at rest", sessions_at_rest},
+    {"staged as it came", staged_as_it_came},
     {"leader of a former term", leader_of_a_former_term},
 };
 

@@ -54,11 +54,12 @@ static void world_make(struct world *world, uint64_t capacity_bytes)
     const struct rp_alloc *alloc = &world->test.alloc;
     ck_assert_int_eq(sim_event_queue_new(alloc, &world->queue), 0);
     ck_assert_int_eq(sim_bodies_new(alloc, 1 << 20, &world->bodies), 0);
-    struct sim_disks_spec disks = {.alloc = alloc,
-                                   .queue = world->queue,
-                                   .bodies = world->bodies,
-                                   .seed = 3,
-                                   .watch = {world, on_visible, on_vanished, NULL, NULL}};
+    struct sim_disks_spec disks = {
+        .alloc = alloc,
+        .queue = world->queue,
+        .bodies = world->bodies,
+        .seed = 3,
+        .watch = {.context = world, .visible = on_visible, .vanished = on_vanished}};
     ck_assert_int_eq(sim_disks_new(&disks, &world->disks), 0);
     struct sim_store_spec spec = {.name = rp_view_text("disk"),
                                   .read_bytes_per_s = 1u << 30,
