@@ -78,13 +78,15 @@ static bool is_current_only(const struct check_pod *pod)
 }
 
 /* Each write is the next piece of the version that the object is for: none of it missing, twice or
- * another's. Only the hash over all of it would tell otherwise, and the pull would begin anew. */
+ * another's. Only the hash over all of it would tell otherwise, and the pull would begin anew. Of a path
+ * that was written over, a node may have other bytes than its manifest says. */
 void check_access_staged(struct check_pod *pod, struct rp_view path, struct rp_view sha256,
                          const struct sim_content *content, uint64_t from_bytes)
 {
     const struct sim_version *version =
         sim_truth_version(sim_world_truth(pod->checks->world), path, sha256);
-    if (version == NULL || !version->is_known || may_bytes_differ(pod) || !is_current_only(pod)) {
+    if (version == NULL || !version->is_known || version->has_others || may_bytes_differ(pod) ||
+        !is_current_only(pod)) {
         return;
     }
     check_reached(pod, SIM_PROP_STAGING_DISCIPLINE);

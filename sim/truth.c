@@ -24,6 +24,7 @@ struct sim_truth {
     struct sim_world *world;
     const struct rp_alloc *alloc;
     struct rp_table versions; /* key -> version_record */
+    struct rp_table paths;    /* path -> its first version_record, borrowed */
     struct rp_table files;    /* path -> file_record, in order of first commit */
     size_t registered_count;
     uint64_t last_index; /* of the last command taken over */
@@ -47,6 +48,7 @@ int sim_truth_new(struct sim_world *world, const struct rp_alloc *alloc,
     truth->world = world;
     truth->alloc = alloc;
     rp_table_init(&truth->versions, alloc);
+    rp_table_init(&truth->paths, alloc);
     rp_table_init(&truth->files, alloc);
     *truth_out = truth;
     return 0;
@@ -67,6 +69,7 @@ void sim_truth_free(struct sim_truth *truth)
         rp_release(truth->alloc, record->sampled_bits);
         rp_release(truth->alloc, record);
     }
+    rp_table_clear(&truth->paths);
     rp_table_clear(&truth->versions);
     rp_table_clear(&truth->files);
     rp_release(truth->alloc, truth->sorted);
@@ -93,6 +96,16 @@ static bool make_key(struct rp_view path, struct rp_view sha256, uint8_t key[KEY
     }
     *length_out = path.length_bytes + 1 + sha256.length_bytes;
     return true;
+}
+
+static int note_path(struct sim_truth *truth, struct version_record *record)
+{
+    struct version_record *first = rp_table_get(&truth->paths, record->version.path);
+    if (first == NULL) {
+        return rp_table_put(&truth->paths, record->version.path, record, NULL);
+    }
+    first->version.has_others = record->version.has_others = true;
+    return 0;
 }
 
 int sim_truth_flushed(struct sim_truth *truth, struct rp_view path, struct rp_view sha256,
@@ -125,8 +138,9 @@ int sim_truth_flushed(struct sim_truth *truth, struct rp_view path, struct rp_vi
     int error = rp_table_put(&truth->versions, rp_view_make(record->key, text_bytes), record, NULL);
     if (error != 0) {
         rp_release(truth->alloc, record);
+        return error;
     }
-    return error;
+    return note_path(truth, record);
 }
 
 const struct sim_version *sim_truth_version(const struct sim_truth *truth, struct rp_view path,

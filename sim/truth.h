@@ -17,6 +17,7 @@ struct sim_version {
     uint64_t length_bytes;
     uint64_t origin_pod; /* number */
     bool is_known;       /* false: registered without a flush (a member's own command) */
+    bool has_others;     /* other bytes were flushed under this path, too */
 };
 
 /* A path that is or was committed. */
