@@ -118,6 +118,10 @@ static void record(struct sim_world *world, struct sim_decision *decision)
     mark_decision(world, decision);
     result->decisions[result->decision_count++] = *decision;
     memset(decision, 0, sizeof *decision);
+    if (run->watch.decided != NULL) {
+        run->watch.decided(run->watch.context, world,
+                           &result->decisions[result->decision_count - 1]);
+    }
 }
 
 static void carry_out(struct sim_nemesis *nemesis, struct sim_decision *decision)

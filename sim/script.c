@@ -5,6 +5,7 @@
 
 #include "protocol/error.h"
 #include "sim/script_declare.h"
+#include "sim/script_record.h"
 #include "sim/script_story.h"
 
 /* The state with what a run added to it. */
@@ -14,6 +15,7 @@ static void free_run(struct script *script)
         return;
     }
     script_story_free(script->story);
+    script_record_free(script->record);
     if (script->has_scratch) {
         rp_config_clear(&script->scratch_config);
     }
@@ -168,6 +170,7 @@ static int run_world(struct script *script, const struct script_options *options
         return error;
     }
     script->world = outcome->world;
+    script_record_world(script, outcome->world);
     if (options->world_begins != NULL) {
         options->world_begins(options->watch_context, outcome->world);
     }
@@ -226,6 +229,9 @@ int script_run_file(const struct script_options *options, struct script_outcome 
     if (error == 0) {
         script->text = options->text;
         error = script_story_new(script);
+    }
+    if (error == 0 && options->record != NULL) {
+        error = script_record_new(options->record, &script->record);
     }
     if (error == 0) {
         error = declare(script, options, outcome_out);

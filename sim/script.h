@@ -27,7 +27,8 @@ struct script_options {
     const enum sim_property *withouts;
     size_t without_count;
     const char *decisions_path; /* of --decisions, for the line that repeats the run; NULL: none */
-    FILE *log;                  /* `print` and the world's log lines; NULL: dropped */
+    FILE *record; /* what the story does (sim/script_record.h); borrowed; NULL: nowhere */
+    FILE *log;    /* `print` and the world's log lines; NULL: dropped */
     /* With the new world, before its first event: attach a trace, remember it for an interrupt.
      * NULL: nothing. And with the same world once it has come to its end. */
     void *watch_context;

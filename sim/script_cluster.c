@@ -5,6 +5,7 @@
 
 #include "protocol/error.h"
 #include "sim/rotate.h"
+#include "sim/script_record.h"
 #include "sim/workload.h"
 
 #define DEFAULT_GRACE_NS (30 * RP_NS_PER_S)
@@ -360,7 +361,7 @@ static void push_methods(lua_State *lua)
     for (const struct script_method_table *row = script_method_tables; row->object != NULL;
          row += 1) {
         if (strcmp(row->object, "c") == 0) {
-            luaL_setfuncs(lua, row->methods, 0);
+            script_set_methods(lua, SCRIPT_CLUSTER_TYPE, row->methods);
         }
     }
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "protocol/error.h"
+#include "sim/script_record.h"
 #include "sim/script_story.h"
 
 /* What one protected reading is about; passed as light userdata. */
@@ -118,8 +119,10 @@ static int declare_head(lua_State *lua)
     }
     check_name(lua, script_take_text(lua, -1, "name"));
     declaration->name = script_copy_text(lua, lua_tostring(lua, -1));
+    script_record_section(lua, "name");
     if (script_get(lua, 2, "about")) {
         declaration->about = script_copy_text(lua, script_take_text(lua, -1, "about"));
+        script_record_section(lua, "about");
     }
     if (script_get(lua, 2, "phase")) {
         declaration->phase = (int64_t)script_take_count(lua, -1, "phase", 100);
@@ -128,9 +131,11 @@ static int declare_head(lua_State *lua)
     (void)script_get(lua, 2, "params");
     script_push_params(lua, lua_gettop(lua), reading->sets, reading->set_count, &release);
     int params = lua_gettop(lua);
+    script_record_section(lua, "params");
     declaration->params_json = script_copy_text(lua, script_push_params_json(lua, params));
     if (release != NULL) {
         lua_pushstring(lua, release);
+        script_record_section(lua, "release");
         lua_setfield(lua, LUA_REGISTRYINDEX, "script.release");
     }
     lua_pushvalue(lua, params);
@@ -160,6 +165,7 @@ static bool get_section(lua_State *lua, const char *key)
         lua_pushvalue(lua, 3);
         lua_call(lua, 1, 1);
     }
+    script_record_section(lua, key);
     return !lua_isnil(lua, -1);
 }
 

@@ -1,6 +1,7 @@
 #include "sim/script_fields.h"
 
 #include "protocol/error.h"
+#include "sim/script_record.h"
 
 /* Objects by the letters before the colon of their calls, and the names of their types. */
 static const struct {
@@ -174,14 +175,21 @@ struct sim_range script_take_count_range(lua_State *lua, int index, const char *
                       "a whole number that is not negative, or a range such as \"3..7\"");
 }
 
+static uint64_t draw(lua_State *lua, int index, struct sim_range range, const char *unit)
+{
+    uint64_t drawn = sim_rng_range(&script_of(lua)->draw_rng, range);
+    script_record_drew(lua, index, range, (int64_t)drawn, unit);
+    return drawn;
+}
+
 uint64_t script_draw_duration(lua_State *lua, int index, const char *what)
 {
-    return sim_rng_range(&script_of(lua)->draw_rng, script_take_duration_range(lua, index, what));
+    return draw(lua, index, script_take_duration_range(lua, index, what), "ns");
 }
 
 uint64_t script_draw_count(lua_State *lua, int index, const char *what)
 {
-    return sim_rng_range(&script_of(lua)->draw_rng, script_take_count_range(lua, index, what));
+    return draw(lua, index, script_take_count_range(lua, index, what), "");
 }
 
 int64_t script_draw_signed_duration(lua_State *lua, int index, const char *what)
@@ -198,12 +206,14 @@ int64_t script_draw_signed_duration(lua_State *lua, int index, const char *what)
         refuse(lua, index, what, "a duration such as \"-5s\" or a range such as \"-5s..5s\"");
     }
     struct sim_range width = {0, (uint64_t)high_ns - (uint64_t)low_ns};
-    return low_ns + (int64_t)sim_rng_range(&script_of(lua)->draw_rng, width);
+    int64_t drawn_ns = low_ns + (int64_t)sim_rng_range(&script_of(lua)->draw_rng, width);
+    script_record_drew(lua, index, width, drawn_ns, "ns");
+    return drawn_ns;
 }
 
 uint64_t script_draw_size(lua_State *lua, int index, const char *what)
 {
-    return sim_rng_range(&script_of(lua)->draw_rng, script_take_size_range(lua, index, what));
+    return draw(lua, index, script_take_size_range(lua, index, what), "");
 }
 
 uint64_t script_draw_count_to(lua_State *lua, int index, const char *what, uint64_t max)
@@ -213,7 +223,7 @@ uint64_t script_draw_count_to(lua_State *lua, int index, const char *what, uint6
         luaL_error(lua, "%s: %I is above the limit of %I", what, (LUAI_UACINT)range.high,
                    (LUAI_UACINT)max);
     }
-    return sim_rng_range(&script_of(lua)->draw_rng, range);
+    return draw(lua, index, range, "");
 }
 
 uint64_t script_take_rate(lua_State *lua, int index, const char *what)
@@ -341,7 +351,7 @@ void *script_push_object_sized(lua_State *lua, const char *kind, const luaL_Reg 
     void *block = lua_newuserdatauv(lua, size_bytes == 0 ? 1 : size_bytes, 1);
     if (luaL_newmetatable(lua, kind)) {
         lua_newtable(lua);
-        luaL_setfuncs(lua, methods, 0);
+        script_set_methods(lua, kind, methods);
         lua_pushstring(lua, kind);
         lua_pushcclosure(lua, find_method, 2);
         lua_setfield(lua, -2, "__index");

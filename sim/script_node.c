@@ -7,6 +7,7 @@
 #include "protocol/node.h"
 #include "sim/check.h"
 #include "sim/script_attacker.h"
+#include "sim/script_record.h"
 
 #define HANDLES_KEY "script.handles" /* pod to handle: one object a pod, so that handles compare */
 #define GRACE_NS    (30 * RP_NS_PER_S)
@@ -711,7 +712,7 @@ static void push_node_type(lua_State *lua)
 {
     if (luaL_newmetatable(lua, SCRIPT_NODE_TYPE)) {
         lua_newtable(lua);
-        luaL_setfuncs(lua, script_node_methods, 0);
+        script_set_methods(lua, SCRIPT_NODE_TYPE, script_node_methods);
         lua_pushcclosure(lua, node_index, 1);
         lua_setfield(lua, -2, "__index");
         lua_pushcfunction(lua, node_text);

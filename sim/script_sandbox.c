@@ -273,6 +273,19 @@ static int protected_call_handled(lua_State *lua)
     return finish_protected(lua, status, 2);
 }
 
+bool script_is_protected(lua_State *lua)
+{
+    lua_Debug activation;
+    bool is_protected = false;
+    for (int level = 0; !is_protected && lua_getstack(lua, level, &activation) != 0; level += 1) {
+        lua_getinfo(lua, "f", &activation);
+        lua_CFunction function = lua_tocfunction(lua, -1);
+        is_protected = function == protected_call || function == protected_call_handled;
+        lua_pop(lua, 1);
+    }
+    return is_protected;
+}
+
 /* ---- Loading --------------------------------------------------------------------------------- */
 
 char *script_resolve(const struct script *script, const char *name)

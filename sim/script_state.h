@@ -12,6 +12,7 @@
 #include "sim/world.h"
 
 struct script_attacker;
+struct script_record;
 struct script_story;
 
 struct script_memory {
@@ -43,6 +44,7 @@ struct script {
     struct sim_world *world;    /* borrowed: the scenario's own cluster; NULL until the run */
     struct script_story *story; /* owned; NULL until the run */
     struct script_attacker *attackers; /* in Lua's memory; newest first */
+    struct script_record *record;      /* owned; NULL: the run is not recorded */
     char error[SCRIPT_TEXT_MAX];
 };
 
@@ -71,6 +73,9 @@ void script_take_error(struct script *script, lua_State *thread);
 void script_out_of_memory(struct script *script, lua_State *thread);
 /* Puts the scenario's folder in front of "name.lua:line: ...". */
 void script_place_error(struct script *script, const char *message);
+
+/* Does a pcall of the script stand around the running call? */
+bool script_is_protected(lua_State *lua);
 
 /* Loads a file of the scenario's folder, by name within it, as a function on the stack.
  * False: an error text is on the stack instead. */

@@ -6,6 +6,7 @@
 
 #include "protocol/error.h"
 #include "sim/pod.h"
+#include "sim/script_record.h"
 
 #define DEFAULT_TIMEOUT_NS (300 * RP_NS_PER_S)
 
@@ -64,6 +65,12 @@ static void end_if_complete(struct script *script)
     }
 }
 
+uint64_t script_story_task(const struct script *script)
+{
+    const struct script_task *task = script->story == NULL ? NULL : script->story->running;
+    return task == NULL || task->is_main ? 0 : task->number;
+}
+
 bool script_story_is_dropped(const struct script *script)
 {
     return script->story->is_dropped;
@@ -90,6 +97,7 @@ static void run_task(struct script_task *task, int argument_count)
     story->running = task;
     int status = lua_resume(task->thread, script->lua, argument_count, &result_count);
     story->running = NULL;
+    script_record_rest(script);
     if (status == LUA_YIELD && !script->is_over) {
         lua_pop(task->thread, result_count);
         return;
@@ -462,6 +470,7 @@ static void drop(void *context)
 {
     struct script *script = context;
     script->story->is_dropped = true;
+    script_record_end(script);
     struct script_condition *condition = script->story->first;
     for (; condition != NULL; condition = condition->next) {
         end_condition(script, condition);

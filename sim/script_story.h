@@ -76,6 +76,8 @@ void script_story_fail(struct script *script);
 /* `liveness`: told to the world, and the story ends there. */
 void script_story_timed_out(struct script *script, const char *place, const char *detail);
 
+/* The number of the coroutine that runs; 0: the story's own, or none. */
+uint64_t script_story_task(const struct script *script);
 /* The world let go of the story, or it ended: completions have nobody to wake. */
 bool script_story_is_dropped(const struct script *script);
 

@@ -554,6 +554,10 @@ static void add_violation(struct sim_world *world, const struct violation_words 
         .release = words->release,
     };
     sim_trace_note(world->trace, "violation", words->property, strlen(words->property));
+    if (world->run->watch.violated != NULL) {
+        world->run->watch.violated(world->run->watch.context, world,
+                                   &result->violations[result->violation_count - 1]);
+    }
 }
 
 void sim_world_fail(struct sim_world *world, const char *property, struct rp_view node_id,

@@ -103,6 +103,16 @@ void sim_world_story_done(struct sim_world *world);
 void sim_world_story_error(struct sim_world *world, const char *text);
 /* Set from a signal handler or a --timeout watch: the loop ends at the next event. */
 void sim_world_interrupt(struct sim_world *world);
+struct sim_violation;
+struct sim_decision;
+/* Called with what becomes of the run, as it is added to the result: by any of its worlds. Before the
+ * run; copied. Either may be NULL. */
+struct sim_run_watch {
+    void *context;
+    void (*violated)(void *context, struct sim_world *world, const struct sim_violation *violation);
+    void (*decided)(void *context, struct sim_world *world, const struct sim_decision *decision);
+};
+void sim_world_watch_run(struct sim_world *world, const struct sim_run_watch *watch);
 
 /* Property `liveness` or `scenario-check`; the run goes on. Text is copied. */
 void sim_world_fail(struct sim_world *world, const char *property, struct rp_view node_id,

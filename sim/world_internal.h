@@ -136,6 +136,7 @@ struct sim_run {
     bool is_story_done, is_story_dropped, is_interrupted;
     bool is_consensus_trusting; /* sim_world_trust_consensus */
     struct sim_result result;
+    struct sim_run_watch watch;
     uint64_t flush_number;      /* of files, in their names */
     uint64_t flush_count;       /* of workloads */
     uint64_t compaction_number; /* in the names of their outputs */

@@ -96,6 +96,11 @@ void sim_world_interrupt(struct sim_world *world)
     world->run->is_interrupted = true;
 }
 
+void sim_world_watch_run(struct sim_world *world, const struct sim_run_watch *watch)
+{
+    world->run->watch = *watch;
+}
+
 static void drop_story(struct sim_run *run)
 {
     if (!run->is_story_dropped) {

@@ -38,6 +38,8 @@ int cli_matrix(int argc, char **argv);
 int cli_fuzz(int argc, char **argv);
 int cli_sweep(int argc, char **argv);
 
+int cli_shrink(int argc, char **argv);
+
 extern const char cli_help_run[];
 extern const char cli_help_list[];
 extern const char cli_help_describe[];
@@ -46,6 +48,8 @@ extern const char cli_help_merge[];
 extern const char cli_help_matrix[];
 extern const char cli_help_fuzz[];
 extern const char cli_help_sweep[];
+
+extern const char cli_help_shrink[];
 
 /* ---- Errors and words ------------------------------------------------------------------------ */
 

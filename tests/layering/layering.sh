@@ -21,9 +21,9 @@ is_allowed()
     protocol:protocol/*) return 0 ;;
     fault:protocol/raft/* | fault:protocol/uv/*) return 1 ;;
     fault:fault/* | fault:protocol/*) return 0 ;;
-    sim:sim/cli/* | sim:sim/script* | sim:sim/fuzz/* | sim:sim/sweep/* | sim:protocol/uv/*) return 1 ;;
+    sim:sim/cli/* | sim:sim/script* | sim:sim/fuzz/* | sim:sim/shrink/* | sim:sim/sweep/* | sim:protocol/uv/*) return 1 ;;
     sim:sim/* | sim:fault/* | sim:protocol/*) return 0 ;;
-    script:sim/cli/* | script:sim/sweep/* | script:protocol/uv/*) return 1 ;;
+    script:sim/cli/* | script:sim/shrink/* | script:sim/sweep/* | script:protocol/uv/*) return 1 ;;
     script:sim/* | script:fault/* | script:protocol/*) return 0 ;;
     reports:reports/*) return 0 ;;
     any:*/*) return 0 ;;
@@ -38,7 +38,7 @@ room_of()
     protocol/uv/*) echo uv ;;
     protocol/*) echo protocol ;;
     fault/*) echo fault ;;
-    sim/cli/* | sim/fuzz/* | sim/sweep/*) echo any ;;
+    sim/cli/* | sim/fuzz/* | sim/shrink/* | sim/sweep/*) echo any ;;
     sim/script*) echo script ;;
     sim/*) echo sim ;;
     reports/*) echo reports ;;
