@@ -8,7 +8,8 @@
 #include "sim/script_record_text.h"
 #include "sim/script_story.h"
 
-struct script_record {
+struct recording {
+    struct script_record face; /* first: the one is the other */
     FILE *file;
     uint64_t number;         /* of calls */
     uint64_t name_count;     /* of objects */
@@ -24,26 +25,12 @@ struct wrapped {
     char object[8];
 };
 
-int script_record_new(FILE *file, struct script_record **record_out)
+static struct recording *recording_of(const struct script *script)
 {
-    struct script_record *record = calloc(1, sizeof *record);
-    if (record == NULL) {
-        return RP_ERR_NOMEM;
-    }
-    record->file = file;
-    *record_out = record;
-    return 0;
+    return (struct recording *)(void *)script->record;
 }
 
-void script_record_free(struct script_record *record)
-{
-    if (record != NULL) {
-        record_text_clear(&record->text);
-        free(record);
-    }
-}
-
-static void end_line(struct script_record *record)
+static void end_line(struct recording *record)
 {
     (void)fputc('\n', record->file);
     (void)fflush(record->file);
@@ -124,7 +111,7 @@ static bool put_arguments(lua_State *lua, const struct wrapped *wrapped, int cou
 static void write_call(lua_State *lua, const struct wrapped *wrapped)
 {
     struct script *script = script_of(lua);
-    struct script_record *record = script->record;
+    struct recording *record = recording_of(script);
     struct record_text *text = &record->text;
     text->length_bytes = 0;
     int count = lua_gettop(lua);
@@ -147,7 +134,7 @@ static void write_call(lua_State *lua, const struct wrapped *wrapped)
 /* Gives the object at `index` a name, by which later calls tell it. */
 static const char *name_object(lua_State *lua, int index, const char *prefix)
 {
-    struct script_record *record = script_of(lua)->record;
+    struct recording *record = recording_of(script_of(lua));
     index = lua_absindex(lua, index);
     if (lua_getfield(lua, LUA_REGISTRYINDEX, SCRIPT_RECORD_NAMES) != LUA_TTABLE) {
         lua_pop(lua, 1);
@@ -175,15 +162,15 @@ static void write_end(lua_State *lua, const struct wrapped *wrapped, uint64_t nu
     } else if (strcmp(wrapped->method, "cluster") == 0 && has_result) {
         put_cluster_name(script_world(lua), script->world, &name);
     }
-    (void)fprintf(script->record->file, "E\t%" PRIu64 "\t%" PRIu64 "\t%s", number, now_of(script),
-                  name.bytes == NULL ? "" : name.bytes);
-    end_line(script->record);
+    (void)fprintf(recording_of(script)->file, "E\t%" PRIu64 "\t%" PRIu64 "\t%s", number,
+                  now_of(script), name.bytes == NULL ? "" : name.bytes);
+    end_line(recording_of(script));
     record_text_clear(&name);
 }
 
 static void write_path(lua_State *lua, int index, uint64_t number, lua_Integer row)
 {
-    struct script_record *record = script_of(lua)->record;
+    struct recording *record = recording_of(script_of(lua));
     struct record_text path = {.bytes = NULL};
     size_t length_bytes = 0;
     const char *bytes = lua_tolstring(lua, index, &length_bytes);
@@ -217,20 +204,20 @@ static int recorded_end(lua_State *lua, int status, lua_KContext context)
     struct script *script = script_of(lua);
     const struct wrapped *wrapped = lua_touserdata(lua, lua_upvalueindex(2));
     if (status != LUA_OK && status != LUA_YIELD) {
-        (void)fprintf(script->record->file, "X\t%" PRIu64, (uint64_t)context);
-        end_line(script->record);
+        (void)fprintf(recording_of(script)->file, "X\t%" PRIu64, (uint64_t)context);
+        end_line(recording_of(script));
         return lua_error(lua);
     }
     write_end(lua, wrapped, (uint64_t)context);
     write_paths(lua, wrapped, (uint64_t)context);
-    script->record->has_call = false;
+    recording_of(script)->has_call = false;
     return lua_gettop(lua);
 }
 
 /* Upvalues: the call, what it is. */
 static int recorded_call(lua_State *lua)
 {
-    struct script_record *record = script_of(lua)->record;
+    struct recording *record = recording_of(script_of(lua));
     int count = lua_gettop(lua);
     luaL_checkstack(lua, 16, NULL);
     write_call(lua, lua_touserdata(lua, lua_upvalueindex(2)));
@@ -257,11 +244,10 @@ static const char *object_of(const char *kind)
     return "";
 }
 
-void script_set_methods(lua_State *lua, const char *kind, const luaL_Reg *methods)
+static void set_methods(lua_State *lua, const char *kind, const luaL_Reg *methods)
 {
-    luaL_setfuncs(lua, methods, 0);
     const char *object = object_of(kind);
-    for (; script_of(lua)->record != NULL && methods->name != NULL; methods += 1) {
+    for (; methods->name != NULL; methods += 1) {
         enum script_call call = script_call_of(object, methods->name);
         bool is_wait = call == SCRIPT_CALL_WAIT || strcmp(methods->name, "wait") == 0;
         if (call == SCRIPT_CALL_FAULT || call == SCRIPT_CALL_WORK || is_wait) {
@@ -277,12 +263,9 @@ void script_set_methods(lua_State *lua, const char *kind, const luaL_Reg *method
     }
 }
 
-void script_record_section(lua_State *lua, const char *section)
+static void write_section(lua_State *lua, const char *section)
 {
-    struct script_record *record = script_of(lua)->record;
-    if (record == NULL || lua_isnil(lua, -1)) {
-        return;
-    }
+    struct recording *record = recording_of(script_of(lua));
     struct record_text text = {.bytes = NULL};
     bool is_cluster = strcmp(section, "cluster") == 0;
     int params = is_cluster ? 3 : 0; /* as sections are read: reading, table, parameters */
@@ -297,7 +280,7 @@ void script_record_section(lua_State *lua, const char *section)
 
 /* The first such string of the call is replaced: ranges are drawn from in the order of their keys, and
  * equal ones are alike. */
-static void replace_range(struct script_record *record, const char *range, int64_t value,
+static void replace_range(struct recording *record, const char *range, int64_t value,
                           const char *unit)
 {
     struct record_text quoted = {.bytes = NULL}, changed = {.bytes = NULL};
@@ -324,30 +307,27 @@ static void replace_range(struct script_record *record, const char *range, int64
     record_text_clear(&quoted);
 }
 
-void script_record_drew(lua_State *lua, int index, struct sim_range range, int64_t value,
-                        const char *unit)
+static void drew(lua_State *lua, int index, struct sim_range range, int64_t value, const char *unit)
 {
-    struct script_record *record = script_of(lua)->record;
-    if (record == NULL || !record->has_call || lua_type(lua, index) != LUA_TSTRING ||
-        range.low == range.high) {
+    struct recording *record = recording_of(script_of(lua));
+    if (!record->has_call || lua_type(lua, index) != LUA_TSTRING || range.low == range.high) {
         return;
     }
     replace_range(record, lua_tostring(lua, index), value, unit);
 }
 
-void script_record_rest(struct script *script)
+static void rest(struct script_record *record)
 {
-    if (script->record != NULL) {
-        script->record->has_call = false;
-    }
+    ((struct recording *)(void *)record)->has_call = false;
 }
 
-void script_record_end(struct script *script)
+static void end_record(struct script *script)
 {
-    if (script->record != NULL && !script->record->is_ended) {
-        script->record->is_ended = true;
-        (void)fprintf(script->record->file, "T\t%" PRIu64, now_of(script));
-        end_line(script->record);
+    struct recording *record = recording_of(script);
+    if (!record->is_ended) {
+        record->is_ended = true;
+        (void)fprintf(record->file, "T\t%" PRIu64, now_of(script));
+        end_line(record);
     }
 }
 
@@ -358,9 +338,9 @@ static void on_violated(void *context, struct sim_world *world,
 {
     struct script *script = context;
     (void)world;
-    (void)fprintf(script->record->file, "V\t%" PRIu64 "\t%s\t%s", violation->time_ns,
+    (void)fprintf(recording_of(script)->file, "V\t%" PRIu64 "\t%s\t%s", violation->time_ns,
                   violation->property, violation->place);
-    end_line(script->record);
+    end_line(recording_of(script));
 }
 
 /* Its line names the cluster `c`: in another one, that name is bound first. */
@@ -384,8 +364,9 @@ static void on_decided(void *context, struct sim_world *world, const struct sim_
     }
     record_put(&text, body, strlen(body));
     if (!text.is_failed) {
-        (void)fprintf(script->record->file, "N\t%" PRIu64 "\t%s", decision->at_ns, text.bytes);
-        end_line(script->record);
+        (void)fprintf(recording_of(script)->file, "N\t%" PRIu64 "\t%s", decision->at_ns,
+                      text.bytes);
+        end_line(recording_of(script));
     }
     record_text_clear(&text);
     free(lua);
@@ -396,5 +377,27 @@ void script_record_world(struct script *script, struct sim_world *world)
     if (script->record != NULL) {
         const struct sim_run_watch watch = {script, on_violated, on_decided};
         sim_world_watch_run(world, &watch);
+    }
+}
+
+/* ---- Birth and end ------------------------------------------------------------------------------ */
+
+int script_record_new(FILE *file, struct script_record **record_out)
+{
+    struct recording *record = calloc(1, sizeof *record);
+    if (record == NULL) {
+        return RP_ERR_NOMEM;
+    }
+    record->face = (struct script_record){set_methods, write_section, drew, rest, end_record};
+    record->file = file;
+    *record_out = &record->face;
+    return 0;
+}
+
+void script_record_free(struct script_record *record)
+{
+    if (record != NULL) {
+        record_text_clear(&((struct recording *)(void *)record)->text);
+        free(record);
     }
 }

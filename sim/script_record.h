@@ -22,7 +22,15 @@
 #include "sim/script_call.h"
 #include "sim/script_state.h"
 
-struct script_record;
+/* What the hooks below go to; so a script without a world needs nothing of recording. */
+struct script_record {
+    void (*set_methods)(lua_State *lua, const char *object, const luaL_Reg *methods);
+    void (*section)(lua_State *lua, const char *section);
+    void (*drew)(lua_State *lua, int index, struct sim_range range, int64_t value,
+                 const char *unit);
+    void (*rest)(struct script_record *record);
+    void (*end)(struct script *script);
+};
 
 /* Errors: RP_ERR_NOMEM. The file is the caller's; each line is flushed. */
 RP_MUST_USE int script_record_new(FILE *file, struct script_record **record_out);

@@ -19,7 +19,6 @@ static const struct cli_command commands[] = {
      cli_help_matrix, cli_matrix},
     {"diff", "find the first event at which two runs part", cli_help_diff, cli_diff},
     {"merge", "join the result databases of many shards", cli_help_merge, cli_merge},
-
     {"shrink", "make a failing scenario small: the least that still fails alike", cli_help_shrink,
      cli_shrink},
     {"fuzz", "fuzz a part of the protocol, guided by coverage", cli_help_fuzz, cli_fuzz},
