@@ -25,6 +25,12 @@ static const char *state_text(const struct check_life *life)
     return life->is_walking ? "walking" : "starting";
 }
 
+static void name_place(const struct check_pod *pod, const char *what, char place_out[128])
+{
+    struct rp_view role = sim_pod_role(pod->pod);
+    (void)snprintf(place_out, 128, "%.*s/%s/%s", CHECK_TEXT(role), state_text(&pod->life), what);
+}
+
 void check_violate(struct check_pod *pod, enum sim_property property, const char *what,
                    const char *format, ...)
 {
@@ -37,10 +43,19 @@ void check_violate(struct check_pod *pod, enum sim_property property, const char
     va_start(arguments, format);
     (void)vsnprintf(detail, sizeof detail, format, arguments);
     va_end(arguments);
-    struct rp_view role = sim_pod_role(pod->pod);
-    (void)snprintf(place, sizeof place, "%.*s/%s/%s", CHECK_TEXT(role), state_text(&pod->life),
-                   what);
+    name_place(pod, what, place);
     sim_world_violate(pod->checks->world, sim_property_name(property), pod->pod, place, detail);
+}
+
+void check_violate_as(struct check_pod *pod, enum rp_release release, enum sim_property property,
+                      const char *what, const char *detail)
+{
+    char place[128];
+    if (!pod->checks->is_disabled[property]) {
+        name_place(pod, what, place);
+        sim_world_violate_as(pod->checks->world, sim_property_name(property), pod->pod, release,
+                             place, detail);
+    }
 }
 
 void check_violate_all(struct sim_checks *checks, enum sim_property property, const char *place,

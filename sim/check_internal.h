@@ -248,6 +248,7 @@ struct check_term {
 /* A flush whose registration its maker has not seen yet. */
 struct check_flush {
     struct check_pod *by;
+    enum rp_release release; /* of the life that flushed it, and owes it */
     char sha256[RP_SHA256_HEX];
     bool is_registered; /* somebody has seen it */
     bool is_excused;
@@ -300,6 +301,9 @@ struct sim_checks {
 /* `format` makes the detail; the place is role, state of the node, and `what`. */
 void check_violate(struct check_pod *pod, enum sim_property property, const char *what,
                    const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Of a former life of it, which ran as that release: at rest it may run as another. */
+void check_violate_as(struct check_pod *pod, enum rp_release release, enum sim_property property,
+                      const char *what, const char *detail);
 /* Of the cluster as a whole. */
 void check_violate_all(struct sim_checks *checks, enum sim_property property, const char *place,
                        const char *format, ...) __attribute__((format(printf, 4, 5)));

@@ -128,6 +128,7 @@ static void on_flush_queued(struct check_pod *pod, const struct rp_observation *
         check_put(flushes, flush_path(flush), flush);
     }
     flush->by = pod;
+    flush->release = sim_pod_release(pod->pod);
     flush->is_excused = flush->is_registered = false;
     memcpy(flush->sha256, seen->sha256.bytes, RP_SHA256_HEX);
 }
@@ -202,9 +203,11 @@ static void check_flushes(struct sim_checks *checks)
     const struct check_flush *flush;
     while ((flush = rp_table_next(&checks->flushes, &cursor)) != NULL) {
         if (!flush->is_excused && !flush->is_registered && !is_in_truth(checks, flush)) {
-            check_violate(flush->by, SIM_PROP_REGISTERS_ALL, "rest/not-registered",
-                          "%.*s was flushed and is not in the manifest",
-                          CHECK_TEXT(flush_path(flush)));
+            char detail[256];
+            (void)snprintf(detail, sizeof detail, "%.*s was flushed and is not in the manifest",
+                           CHECK_TEXT(flush_path(flush)));
+            check_violate_as(flush->by, flush->release, SIM_PROP_REGISTERS_ALL,
+                             "rest/not-registered", detail);
         }
     }
 }

@@ -95,16 +95,21 @@ bool sim_chosen_is_truncated(struct sim_world *world, uint64_t mark)
 
 /* ---- Leaders -------------------------------------------------------------------------------------- */
 
-static bool is_voter(struct sim_pod *leader, uint64_t raft_id)
+/* 0, or why it cannot lead: RP_ERR_NO_LEADER while a vote is still to be given away, which may be its,
+ * as when it has just come back; RP_ERR_INVALID when it has none. */
+static int judge_vote(struct sim_pod *leader, uint64_t raft_id)
 {
     struct rp_member_view members[MEMBERS_MAX];
     size_t count = rp_bridge_members(sim_consensus_raft_bridge(leader->raft), members, MEMBERS_MAX);
+    uint32_t voters = 0;
     for (size_t row = 0; row < count && row < MEMBERS_MAX; row += 1) {
-        if (members[row].raft_id == raft_id) {
-            return members[row].rank == RP_MEMBER_VOTER;
+        bool is_voter = members[row].rank == RP_MEMBER_VOTER;
+        if (is_voter && members[row].raft_id == raft_id) {
+            return 0;
         }
+        voters += is_voter;
     }
-    return false;
+    return voters < leader->world->spec.cluster.voter_max ? RP_ERR_NO_LEADER : RP_ERR_INVALID;
 }
 
 int sim_chosen_transfer(struct sim_pod *pod)
@@ -123,8 +128,9 @@ int sim_chosen_transfer(struct sim_pod *pod)
     if (leader->raft == NULL) {
         return sim_ideal_log_lead(pod->world->ideal_log, raft_id);
     }
-    if (!is_voter(leader, raft_id)) {
-        return RP_ERR_INVALID;
+    int error = judge_vote(leader, raft_id);
+    if (error != 0) {
+        return error;
     }
     rp_ignore(rp_bridge_hand_over(sim_consensus_raft_bridge(leader->raft), raft_id));
     return 0;

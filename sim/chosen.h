@@ -20,8 +20,8 @@ bool sim_chosen_has_snapshot(struct sim_pod *pod, uint64_t mark);
 RP_MUST_USE int sim_chosen_truncate(struct sim_world *world, uint64_t *mark_out);
 bool sim_chosen_is_truncated(struct sim_world *world, uint64_t mark);
 
-/* Asked anew, at most once a second, until it leads. Errors: RP_ERR_STOPPED, RP_ERR_NO_LEADER,
- * RP_ERR_INVALID (it does not vote). */
+/* Asked anew, at most once a second, until it leads. Errors: RP_ERR_STOPPED, RP_ERR_NO_LEADER (or it
+ * may get a vote yet), RP_ERR_INVALID (it does not vote). */
 RP_MUST_USE int sim_chosen_transfer(struct sim_pod *pod);
 /* The leader gives way to whoever wins. Errors: RP_ERR_NO_LEADER, RP_ERR_UNREACHABLE (there is no
  * other voter). */

@@ -40,7 +40,7 @@ struct rp_view sim_pod_address(const struct sim_pod *pod)
 
 enum rp_release sim_pod_release(const struct sim_pod *pod)
 {
-    return pod->release;
+    return pod->state == SIM_POD_DOWN ? pod->release : pod->life_release;
 }
 
 enum sim_pod_state sim_pod_state(const struct sim_pod *pod)

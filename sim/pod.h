@@ -18,7 +18,8 @@ uint32_t sim_pod_site(const struct sim_pod *pod); /* its place in the network (s
 struct rp_view sim_pod_role(const struct sim_pod *pod);
 struct rp_view sim_pod_zone(const struct sim_pod *pod);
 struct rp_view sim_pod_address(const struct sim_pod *pod); /* of the present or last life */
-enum rp_release sim_pod_release(const struct sim_pod *pod);
+enum rp_release
+sim_pod_release(const struct sim_pod *pod); /* of this life; when down, of the next */
 enum sim_pod_state sim_pod_state(const struct sim_pod *pod);
 bool sim_pod_is_up(const struct sim_pod *pod); /* a process runs: booting, up, paused, stopping */
 bool sim_pod_is_ready(const struct sim_pod *pod);

@@ -313,7 +313,10 @@ static int attacker_send(lua_State *lua)
         }
         push_sent(lua, type);
     } else {
-        (void)luaL_checkstring(lua, 3);
+        if (lua_type(lua, 3) != LUA_TSTRING) {
+            return luaL_error(lua, "a:send: expected bytes, or a table with a type, got %s",
+                              luaL_typename(lua, 3));
+        }
         lua_pushvalue(lua, 3);
     }
     size_t length_bytes = 0;
@@ -432,6 +435,9 @@ static void take_path(lua_State *lua, int options, struct script_attacker *attac
     struct sim_pod **pods = script_take_any_nodes(lua, -1, "c:attacker: on_path", &count);
     if (count != 2) {
         luaL_error(lua, "c:attacker: on_path is a list of two nodes");
+    }
+    if (pods[0] == pods[1]) {
+        luaL_error(lua, "c:attacker: on_path: from a node to itself nothing passes");
     }
     attacker->is_on_path = true;
     attacker->left = sim_pod_site(pods[0]);

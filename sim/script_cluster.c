@@ -73,6 +73,20 @@ static int call_node(lua_State *lua)
     return 1;
 }
 
+static void check_role(lua_State *lua, const char *role, const char *call)
+{
+    static const char *const roles[] = {"writer", "reader", "compactor"};
+    struct script_nearest nearest;
+    script_nearest_init(&nearest, role);
+    for (size_t row = 0; row < sizeof roles / sizeof roles[0]; row += 1) {
+        if (strcmp(role, roles[row]) == 0) {
+            return;
+        }
+        script_nearest_try(&nearest, roles[row]);
+    }
+    luaL_error(lua, "%s: role '%s' is unknown%s", call, role, script_nearest_text(lua, &nearest));
+}
+
 static int call_nodes(lua_State *lua)
 {
     static const char *const keys[] = {"role", "up", "zone", "release", NULL};
@@ -83,6 +97,7 @@ static int call_nodes(lua_State *lua)
         script_check_keys(lua, 2, "c:nodes", keys);
         if (script_get(lua, 2, "role")) {
             filter.role = script_take_text(lua, -1, "c:nodes: role");
+            check_role(lua, filter.role, "c:nodes");
         }
         if (script_get(lua, 2, "zone")) {
             filter.zone = script_take_text(lua, -1, "c:nodes: zone");
@@ -140,10 +155,7 @@ static int call_add(lua_State *lua)
     if (script_get(lua, 2, "role")) {
         spec.role = script_take_text(lua, -1, "c:add: role");
     }
-    if (strcmp(spec.role, "writer") != 0 && strcmp(spec.role, "reader") != 0 &&
-        strcmp(spec.role, "compactor") != 0) {
-        return luaL_error(lua, "c:add: role '%s' is unknown", spec.role);
-    }
+    check_role(lua, spec.role, "c:add");
     if (script_get(lua, 2, "id")) {
         spec.id = script_take_name(lua, -1, "c:add: id");
     }
@@ -200,14 +212,43 @@ static int call_manifest(lua_State *lua)
     return 1;
 }
 
+static int flush(lua_State *lua, lua_KContext since);
+
+static int flush_again(lua_State *lua, int status, lua_KContext since)
+{
+    (void)status;
+    return flush(lua, since);
+}
+
+static bool has_writer(struct sim_world *world)
+{
+    for (size_t index = 0; index < sim_world_pod_count(world); index += 1) {
+        const struct sim_pod *pod = sim_world_pod_at(world, index);
+        if (!sim_pod_is_gone(pod) && rp_view_equal(sim_pod_role(pod), rp_view_text("writer"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int flush(lua_State *lua, lua_KContext since)
+{
+    struct script_task *task = script_running_task(lua, "c:flush");
+    struct sim_pod *pod = sim_world_primary_writer(script_world(lua));
+    if (pod != NULL) {
+        return script_flush(lua, pod, "c:flush");
+    }
+    if (!has_writer(script_world(lua))) {
+        return luaL_error(lua, "c:flush: the cluster has no writer");
+    }
+    return script_wait_for_process(lua, task, "c:flush", "no writer is up", since, flush_again);
+}
+
 static int call_flush(lua_State *lua)
 {
     script_check_self(lua, "c:flush");
-    struct sim_pod *pod = sim_world_primary_writer(script_world(lua));
-    if (pod == NULL) {
-        return luaL_error(lua, "c:flush: no writer is up");
-    }
-    return script_flush(lua, pod, "c:flush");
+    script_flush_check(lua);
+    return flush(lua, 0);
 }
 
 static int call_events(lua_State *lua)

@@ -59,7 +59,28 @@ static int return_compacted(lua_State *lua, int status, lua_KContext context)
     return 2;
 }
 
+/* What has just been flushed is on its way, and a pod that compacts may be about to boot. */
+#define INPUTS_WAIT_NS (60 * RP_NS_PER_S)
+
+static int compact(lua_State *lua, lua_KContext since);
+
+static int compact_again(lua_State *lua, int status, lua_KContext since)
+{
+    (void)status;
+    return compact(lua, since);
+}
+
+static bool is_over(lua_State *lua, lua_KContext since, rp_time_ns limit_ns)
+{
+    return since != 0 && sim_world_now(script_world(lua)) + 1 - (rp_time_ns)since >= limit_ns;
+}
+
 static int call_compact(lua_State *lua)
+{
+    return compact(lua, 0);
+}
+
+static int compact(lua_State *lua, lua_KContext since)
 {
     static const char *const keys[] = {"inputs", "timeout", NULL};
     struct script_task *task = script_running_task(lua, "c:compact");
@@ -80,6 +101,10 @@ static int call_compact(lua_State *lua)
     }
     struct sim_compact_wait wait = {compact_done, task};
     int error = sim_compact(script_world(lua), input_count, timeout_ns, &wait, note);
+    if (error == RP_ERR_STOPPED || (error != 0 && !is_over(lua, since, INPUTS_WAIT_NS))) {
+        lua_settop(lua, 2);
+        return script_wait_for_process(lua, task, "c:compact", note, since, compact_again);
+    }
     if (error != 0) {
         return luaL_error(lua, "c:compact: %s", note);
     }
@@ -151,8 +176,12 @@ static int rewrite(lua_State *lua, lua_KContext since)
     struct sim_flush_spec spec;
     char note[160] = "";
     memset(&spec, 0, sizeof spec);
+    if (sim_pod_is_gone(pod)) {
+        return luaL_error(lua, "n:rewrite: the node is gone: another took its place");
+    }
     if (!sim_pod_is_up(pod) || sim_pod_node(pod) == NULL) {
-        return luaL_error(lua, "n:rewrite: the node is down");
+        return script_wait_for_process(lua, task, "n:rewrite", "the node is down", since,
+                                       rewrite_again);
     }
     const struct rp_file_entry *entry = find_entry(pod, path);
     if (entry == NULL &&

@@ -19,7 +19,8 @@ struct point {
     uint64_t life;       /* of the pod, when it was asked; 0: it has still to boot */
     uint64_t mark;       /* an index or a term */
     rp_time_ns asked_ns;
-    bool has_died; /* the pod, before it was done */
+    bool was_admitted; /* once: `mark` is known */
+    bool has_died;     /* the pod, before it was done */
     bool (*holds)(const struct point *point);
     int (*ask)(const struct point *point, uint64_t *mark_out);
 };
@@ -80,14 +81,20 @@ static bool is_dead(const struct point *point)
            (sim_pod_life(point->pod) != point->life || !sim_chosen_is_running(point->pod));
 }
 
-/* The first time, now that there is a process: false while it boots. */
+/* For the first time, as soon as there is a process, and somebody leads. False: not yet, and it may
+ * still come to that. */
 static bool is_asked(struct point *point)
 {
     if (point->life == 0 && sim_chosen_is_running(point->pod)) {
         point->life = sim_pod_life(point->pod);
-        rp_ignore(point->ask(point, &point->mark)); /* without a leader: again later */
     }
-    return point->life != 0 || !is_booting(point);
+    if (point->life == 0) {
+        return !is_booting(point);
+    }
+    if (!point->was_admitted && !is_dead(point)) {
+        point->was_admitted = point->ask(point, &point->mark) == 0;
+    }
+    return point->was_admitted || is_dead(point);
 }
 
 static bool is_over(void *context, struct script *script)
@@ -98,7 +105,7 @@ static bool is_over(void *context, struct script *script)
     if (!is_asked(point)) {
         return false;
     }
-    if (point->life != 0 && point->holds(point)) {
+    if (point->was_admitted && point->holds(point)) {
         return true;
     }
     point->has_died = is_dead(point);
@@ -158,7 +165,6 @@ static int refuse(lua_State *lua, const char *call, int error)
         const char *text;
     } texts[] = {
         {RP_ERR_STOPPED, "the node is down"},
-        {RP_ERR_NO_LEADER, "nobody leads"},
         {RP_ERR_NOT_FOUND, "the node is no member"},
         {RP_ERR_INVALID, "the node does not vote"},
         {RP_ERR_UNREACHABLE, "there is no other voter in reach"},
@@ -199,8 +205,11 @@ static int begin(lua_State *lua, const char *call, const char *what, bool is_of_
         lua_pushboolean(lua, point->life != 0 && point->ask(point, &point->mark) == 0);
         return 1;
     }
-    int error = point->life == 0 ? 0 : point->ask(point, &point->mark);
-    return error != 0 ? refuse(lua, call, error) : wait_for(lua, task, what, point);
+    int error = point->life == 0 ? RP_ERR_NO_LEADER : point->ask(point, &point->mark);
+    point->was_admitted = error == 0;
+    bool is_too_early = error == RP_ERR_NO_LEADER; /* an election is decided within seconds */
+    return error != 0 && !is_too_early ? refuse(lua, call, error)
+                                       : wait_for(lua, task, what, point);
 }
 
 static int call_snapshot(lua_State *lua)

@@ -101,13 +101,18 @@ static void take_folder(lua_State *lua, const char *folder, struct sim_flush_spe
     spec->from_count = file_count;
 }
 
-static void take_flush(lua_State *lua, int options, struct sim_flush_spec *spec)
+void script_flush_check(lua_State *lua)
 {
     static const char *const keys[] = {"files", "bytes", "every",  "database", "measurement",
                                        "from",  "path",  "sparse", NULL};
-    if (!lua_isnil(lua, options)) {
-        script_check_keys(lua, options, "flush", keys);
+    lua_settop(lua, 2);
+    if (!lua_isnil(lua, 2)) {
+        script_check_keys(lua, 2, "flush", keys);
     }
+}
+
+static void take_flush(lua_State *lua, int options, struct sim_flush_spec *spec)
+{
     spec->file_count = 1;
     spec->size_bytes.low = spec->size_bytes.high = 65536;
     spec->database = "db";
@@ -177,4 +182,22 @@ bool script_awaits_registration(struct sim_world *world, struct rp_view path, lu
     }
     bool is_over = now_ns + 1 - (rp_time_ns)*since >= REGISTERED_WAIT_NS;
     return !is_over && sim_workload_is_on_its_way(world, path);
+}
+
+#define PROCESS_WAIT_NS (300 * RP_NS_PER_S)
+#define PROCESS_POLL_NS (20 * RP_NS_PER_MS)
+
+int script_wait_for_process(lua_State *lua, struct script_task *task, const char *call,
+                            const char *what, lua_KContext since, lua_KFunction again)
+{
+    rp_time_ns now_ns = sim_world_now(script_world(lua));
+    since = since == 0 ? (lua_KContext)now_ns + 1 : since; /* 0 means: not yet */
+    /* Load beside the story may wait out an outage of any length. */
+    if (task->is_main && now_ns + 1 - (rp_time_ns)since >= PROCESS_WAIT_NS) {
+        char detail[256];
+        (void)snprintf(detail, sizeof detail, "%s timed out: %s", call, what);
+        script_story_timed_out(script_of(lua), "story/wait", detail);
+        return script_yield(lua, task, since, again); /* for good: the story is over */
+    }
+    return script_sleep(lua, task, PROCESS_POLL_NS, since, again);
 }

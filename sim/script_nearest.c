@@ -48,14 +48,14 @@ void script_nearest_try(struct script_nearest *nearest, const char *candidate)
     /* A third of the letters may be wrong; or it is the beginning that is right. */
     size_t bound = (length > word_length ? length : word_length) / 3;
     size_t apart = distance(nearest->word, word_length, candidate, length);
-    if (word_length >= 3 && strncmp(candidate, nearest->word, word_length) == 0) {
-        apart = 1;
-    }
-    bool is_nearer = apart < nearest->distance ||
-                     (apart == nearest->distance && strcmp(candidate, nearest->best) < 0);
+    bool is_beginning = word_length >= 3 && strncmp(candidate, nearest->word, word_length) == 0;
+    apart = is_beginning && apart > 1 ? 1 : apart;
+    size_t far = 2 * apart + !is_beginning; /* of two as near, the one that is begun */
+    bool is_nearer = far < nearest->distance ||
+                     (far == nearest->distance && strcmp(candidate, nearest->best) < 0);
     if (apart > 0 && apart <= (bound < 1 ? 1 : bound) && is_nearer) {
         nearest->best = candidate;
-        nearest->distance = apart;
+        nearest->distance = far;
     }
 }
 

@@ -618,7 +618,13 @@ static int take_event_number(lua_State *lua, bool is_kill, const char *call)
     struct sim_pod *pod = changed_self(lua, call);
     script_check_keys(lua, 2, call, keys);
     (void)script_get(lua, 2, "event");
-    sim_pod_at_event(pod, script_draw_count(lua, -1, call), is_kill);
+    uint64_t event = script_draw_count(lua, -1, call);
+    uint64_t over = sim_pod_node(pod) == NULL ? 0 : sim_pod_event_count(pod);
+    if (event <= over) { /* it would never come */
+        return luaL_error(lua, "%s: event: %I is over: this life is at its event %I", call,
+                          (lua_Integer)event, (lua_Integer)over);
+    }
+    sim_pod_at_event(pod, event, is_kill);
     return 0;
 }
 
@@ -632,11 +638,31 @@ static int node_kill_at(lua_State *lua)
     return take_event_number(lua, true, "n:kill_at");
 }
 
+static int flush(lua_State *lua, lua_KContext since);
+
+static int flush_again(lua_State *lua, int status, lua_KContext since)
+{
+    (void)status;
+    return flush(lua, since);
+}
+
 static int node_flush(lua_State *lua)
 {
+    (void)self(lua);
+    script_flush_check(lua);
+    return flush(lua, 0);
+}
+
+static int flush(lua_State *lua, lua_KContext since)
+{
+    struct script_task *task = script_running_task(lua, "n:flush");
     struct sim_pod *pod = self(lua);
-    if (!sim_pod_is_up(pod)) {
-        return luaL_error(lua, "n:flush: the node is down");
+    if (sim_pod_is_gone(pod)) {
+        return luaL_error(lua, "n:flush: the node is gone: another took its place");
+    }
+    if (!sim_pod_is_up(pod) || sim_pod_state(pod) == SIM_POD_STOPPING) {
+        return script_wait_for_process(lua, task, "n:flush", "the node is down", since,
+                                       flush_again);
     }
     if (rp_view_equal(sim_pod_role(pod), rp_view_text("reader")) &&
         sim_world_leader(sim_pod_world(pod)) != pod) {

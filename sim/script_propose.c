@@ -79,6 +79,11 @@ static int delete_file(lua_State *lua, lua_KContext since)
     if (script_awaits_registration(script_world(lua), rp_view_make(path, length_bytes), &since)) {
         return script_sleep(lua, task, SCRIPT_REGISTERED_POLL_NS, since, delete_again);
     }
+    if (sim_world_leader(script_world(lua)) == NULL &&
+        sim_world_primary_writer(script_world(lua)) == NULL) {
+        return script_wait_for_process(lua, task, "c:delete", "no writer is up, and nobody leads",
+                                       since, delete_again);
+    }
     struct sim_propose_wait wait = {propose_done, task};
     sim_workload_delete(script_world(lua), rp_view_make(path, length_bytes),
                         rp_view_text("retention"), &wait);

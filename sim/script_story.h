@@ -86,6 +86,11 @@ bool script_story_is_dropped(const struct script *script);
  * through script_sleep, for SCRIPT_REGISTERED_POLL_NS each time. */
 #define SCRIPT_REGISTERED_POLL_NS (5 * RP_NS_PER_MS)
 bool script_awaits_registration(struct sim_world *world, struct rp_view path, lua_KContext *since);
+/* Sleeps a moment and calls `again`, for work that needs a process which may come yet: load goes on
+ * through restarts and rotations. `since` as above. After five minutes of the story itself, not of what
+ * runs beside it, `liveness` is violated in words that begin with `call` and `what`. */
+int script_wait_for_process(lua_State *lua, struct script_task *task, const char *call,
+                            const char *what, lua_KContext since, lua_KFunction again);
 
 /* n:hostile and n:disk. */
 int script_node_hostile(lua_State *lua);
@@ -94,6 +99,8 @@ int script_node_disk(lua_State *lua);
 int script_cluster_reconcile(lua_State *lua);
 /* n:flush and c:flush; stack: the receiver, the options or nil. */
 int script_flush(lua_State *lua, struct sim_pod *pod, const char *call);
+/* Raises for options that are misspelt: before anything is waited for. */
+void script_flush_check(lua_State *lua);
 /* identity, volume, address, grace, release, config of the options over what is in `spec`. */
 struct sim_replace_spec;
 void script_take_replace(lua_State *lua, int options, const char *call,

@@ -568,8 +568,8 @@ void sim_world_fail(struct sim_world *world, const char *property, struct rp_vie
     add_violation(world, &words);
 }
 
-void sim_world_violate(struct sim_world *world, const char *property, struct sim_pod *pod,
-                       const char *place, const char *detail)
+void sim_world_violate_as(struct sim_world *world, const char *property, struct sim_pod *pod,
+                          enum rp_release release, const char *place, const char *detail)
 {
     struct violation_words words = {.property = property, .place = place, .detail = detail};
     if (pod != NULL) {
@@ -580,8 +580,15 @@ void sim_world_violate(struct sim_world *world, const char *property, struct sim
         words.node_id = rp_view_text(world->spec.cluster.name);
     }
     words.has_release = pod != NULL;
-    words.release = pod == NULL ? RP_RELEASE_CURRENT : pod->life_release;
+    words.release = release;
     add_violation(world, &words);
+}
+
+void sim_world_violate(struct sim_world *world, const char *property, struct sim_pod *pod,
+                       const char *place, const char *detail)
+{
+    enum rp_release release = pod == NULL ? RP_RELEASE_CURRENT : pod->life_release;
+    sim_world_violate_as(world, property, pod, release, place, detail);
 }
 
 void sim_world_metric(struct sim_world *world, const char *name, double value)

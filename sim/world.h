@@ -125,6 +125,9 @@ void sim_world_fail_liveness(struct sim_world *world, const char *place, const c
  * but kept once. */
 void sim_world_violate(struct sim_world *world, const char *property, struct sim_pod *pod,
                        const char *place, const char *detail);
+/* The same of a former life of the pod, which ran as that release. */
+void sim_world_violate_as(struct sim_world *world, const char *property, struct sim_pod *pod,
+                          enum rp_release release, const char *place, const char *detail);
 struct sim_truth *sim_world_truth(struct sim_world *world);
 struct sim_checks *sim_world_checks(struct sim_world *world);
 struct sim_net *sim_world_net(struct sim_world *world);

@@ -62,6 +62,13 @@ void sim_world_violate(struct sim_world *world, const char *property, struct sim
     seen->pod = pod;
 }
 
+void sim_world_violate_as(struct sim_world *world, const char *property, struct sim_pod *pod,
+                          enum rp_release release, const char *place, const char *detail)
+{
+    (void)release;
+    sim_world_violate(world, property, pod, place, detail);
+}
+
 size_t fake_violations(const struct sim_world *world, enum sim_property property)
 {
     size_t count = 0;

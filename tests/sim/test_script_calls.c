@@ -131,6 +131,35 @@ static const struct story_row naturals[] = {
      NULL},
     {"a configuration key in full", "",
      "cluster = {config = {['cluster.replication_pull_workers'] = 2}}", NULL},
+    {"load goes on while the only writer restarts",
+     "local paths = {}\n"
+     "c:go(function() for i = 1, 40 do paths[i] = c:flush{}[1] c:sleep('500ms') end end)\n"
+     "c:sleep(1) w:kill() c:sleep(2) w:start() c:sleep(2) w:restart() c:sleep('1m')\n"
+     "c:check(#paths > 35, #paths .. ' flushed') c:settle()",
+     NULL, NULL},
+    {"load goes on through a rotation of all, on handles too",
+     "c:go(function() for i = 1, 40 do w:flush{} c:sleep('500ms') end end)\n"
+     "c:rotate{start_delay = '1s..2s'} c:sleep('1m') c:settle()\n"
+     "c:check(#c:manifest() > 35, #c:manifest() .. ' registered')",
+     NULL, NULL},
+    {"what the old release lost while it stopped is not the new one's doing",
+     "c:go(function() for i = 1, 30 do c:flush{} c:sleep('500ms') end end)\n"
+     "c:rotate{release = 'current'} c:sleep('30s')",
+     "cluster = {release = 'arc'}, expect = {accept = {'arc'}}", NULL},
+    {"what is asked of a pod that is about to boot waits for it",
+     "local p = c:flush{files = 4}[1] c:settle() w:kill() w:start() c:flush{} w:kill() w:start() "
+     "w:flush{}\n"
+     "w:kill() w:start() w:rewrite(p) w:kill() w:start() c:delete(p) c:settle()\n"
+     "c:check(#c:manifest() >= 3, #c:manifest() .. ' files')",
+     NULL, NULL},
+    {"what is asked of a leader waits for one",
+     "w:kill() c:truncate_log() c:leader():kill() w:start() c:force_election()\n"
+     "c:leader():restart() c:transfer_leader(w) c:check(c:leader() == w, 'leader')",
+     "cluster = {readers = 4}", NULL},
+    {"files are compacted right after their flush",
+     "c:flush{files = 4} c:check(c:compact{inputs = 4}, 'compacted') c:settle()\n"
+     "c:check(#c:manifest() == 1, #c:manifest() .. ' files')",
+     "cluster = {compactors = 1}", NULL},
     {"compactors", "c:check(c:compactors()[2].id == 'compactor-2', 'order')",
      "cluster = {compactors = 2}", NULL},
 };
@@ -182,6 +211,17 @@ static const struct story_row mistakes[] = {
     {"half a range", "w:clock{skew = '-5s..1'}", NULL, "n:clock: skew: '-5s..1' is not a duration"},
     {"back in time", "c:sleep('-5s')", NULL, "c:sleep: '-5s' is not a duration"},
     {"no interval", "c:every(0, print)", NULL, "c:every: the interval is zero"},
+    {"an event that is over", "r:kill_at{event = 1}", NULL,
+     "n:kill_at: event: 1 is over: this life"},
+    {"a role misspelt", "c:nodes{role = 'raeder'}", NULL,
+     "c:nodes: role 'raeder' is unknown (did you mean 'reader'?)"},
+    {"a path to itself", "c:attacker{on_path = {w, w}}", NULL,
+     "c:attacker: on_path: from a node to"},
+    {"a number for bytes", "c:attacker{}:send(w, 5)", NULL, "a:send: expected bytes, or a table"},
+    {"a plural forgotten", "c:cluster{name = 'o', reader = 3}", NULL,
+     "c:cluster.reader: unknown key (did you mean 'readers'?)"},
+    {"a flush by who is gone", "r:replace{identity = 'new', grace = 0} r:rewrite('x')", NULL,
+     "n:rewrite: the node is gone"},
     {"a count beyond its bound", "c:attacker{}:flood(w, {rate = '1..2000000'})", NULL,
      "a:flood: rate: 2000000 is above the limit of 1000000"},
 };
