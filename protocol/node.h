@@ -126,6 +126,10 @@ struct rp_node_reconcile {
 };
 void rp_node_reconcile(struct rp_node *node, struct rp_node_reconcile *request);
 
+/* All local files are looked through now, a few in a millisecond, as the scrub does once in its interval:
+ * an operator's order after trouble with the disk. Nothing where there is no scrub, or no life. */
+void rp_node_scrub(struct rp_node *node);
+
 /* ---- Reads ------------------------------------------------------------------------------------ */
 
 /* behaviour.md 11 */

@@ -15,6 +15,7 @@ struct node_scrub {
     struct rp_timer timer;
     struct rp_buffer cursor;           /* the path looked at last */
     const struct rp_file_entry *entry; /* owned reference; NULL: nothing is being looked at */
+    size_t hurried_count;              /* looks that do not wait for their share of the interval */
 };
 
 static void arm(struct node_scrub *scrub)
@@ -22,6 +23,10 @@ static void arm(struct node_scrub *scrub)
     struct rp_node *node = scrub->node;
     rp_time_ns share_ns =
         node->config.scrub_interval_ns / (rp_manifest_file_count(node->manifest) + 1);
+    if (scrub->hurried_count > 0) {
+        scrub->hurried_count -= 1;
+        share_ns = 0;
+    }
     node_arm_after(node, &scrub->timer, share_ns > RP_NS_PER_MS ? share_ns : RP_NS_PER_MS);
 }
 
@@ -81,11 +86,30 @@ static void on_timer(void *context)
     arm(scrub);
 }
 
+static bool is_on(const struct rp_node *node)
+{
+    return node->traits->scrub == RP_SCRUB_INTERVAL && node->config.is_replication_enabled &&
+           node->config.scrub_interval_ns != 0;
+}
+
 void node_scrub_start(struct rp_node *node)
 {
-    if (node->traits->scrub == RP_SCRUB_INTERVAL && node->config.is_replication_enabled &&
-        node->config.scrub_interval_ns != 0) {
+    if (is_on(node)) {
         arm(node->scrub);
+    }
+}
+
+void rp_node_scrub(struct rp_node *node)
+{
+    struct node_scrub *scrub = node->scrub;
+    if (node->is_dead || node->phase != NODE_RUNNING || !is_on(node)) {
+        return;
+    }
+    /* One round from wherever it is, the end of the list and the look under way included. */
+    scrub->hurried_count = rp_manifest_file_count(node->manifest) + 2;
+    if (scrub->entry == NULL) {
+        node_disarm(node, &scrub->timer);
+        arm(scrub);
     }
 }
 

@@ -82,10 +82,10 @@ static const struct sim_variant disks[] = {
     {"no_append", {NULL}, false, true, false},
 };
 static const struct sim_variant damages[] = {
-    {"flip", {NULL}, false, false, true},
-    {"truncate", {NULL}, false, false, true},
-    {"zero", {NULL}, false, false, true},
-    {"swap", {NULL}, false, false, true},
+    {"flip", {NULL}, false, true, true},
+    {"truncate", {NULL}, false, true, true},
+    {"zero", {NULL}, false, true, true},
+    {"swap", {NULL}, false, true, true},
 };
 #define HOSTILE_ROW(kind, text, about, explanation)                                                \
     {text, {"per_1024", "after_bytes"}, false, true, false},
@@ -103,7 +103,7 @@ static const struct sim_variant links[] = {
     {"stall", {NULL}, false, true, false},
 };
 static const struct sim_variant stops[] = {{"stop", {"grace_ms"}, true, true, false}};
-static const struct sim_variant removals[] = {{"remove", {NULL}, false, false, true}};
+static const struct sim_variant removals[] = {{"remove", {NULL}, false, true, true}};
 static const struct sim_variant snapshots[] = {
     {"snapshot", {NULL}, false, false, false},
     {"truncate", {NULL}, false, false, false},

@@ -256,14 +256,16 @@ static void say_disk(struct text *text, const struct sim_decision *decision)
 static void say_damage(struct text *text, const struct sim_decision *decision)
 {
     bool is_removal = decision->kind == SIM_TROUBLE_REMOVE;
-    say(text, "c:node(");
+    say(text, "local n = c:node(");
     say_node(text, decision);
-    say(text, "):%s(", is_removal ? "remove" : "corrupt");
+    say(text, ") n:%s(", is_removal ? "remove" : "corrupt");
     say_string(text, decision->path == NULL ? "" : decision->path);
     if (!is_removal) {
         say(text, ", { kind = \"%s\" }", variant_name(decision));
     }
     say(text, ")");
+    say_sleep(text, decision);
+    say(text, "n:scrub()");
 }
 
 static void say_hostile(struct text *text, const struct sim_decision *decision)

@@ -399,12 +399,16 @@ void nemesis_undo(struct sim_world *world, const struct sim_decision *decision)
     case SIM_TROUBLE_REFUSE: (void)set_inbound(world, decision, true); break;
     case SIM_TROUBLE_HANDLES: sim_net_reuse_handles(world->net, false); break;
     case SIM_TROUBLE_STALE_DNS: sim_world_stale_names(world, 0, false); break;
+    case SIM_TROUBLE_CORRUPT:
+    case SIM_TROUBLE_REMOVE:
+        if (pod != NULL) {
+            sim_pod_scrub(pod);
+        }
+        break;
     case SIM_TROUBLE_PARTITION:
     case SIM_TROUBLE_ROTATE:
     case SIM_TROUBLE_STOP:
     case SIM_TROUBLE_PAUSE:
-    case SIM_TROUBLE_CORRUPT:
-    case SIM_TROUBLE_REMOVE:
     case SIM_TROUBLE_HOSTILE:
     case SIM_TROUBLE_SNAPSHOT:
     case SIM_TROUBLE_LEADER:

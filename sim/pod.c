@@ -287,6 +287,13 @@ void sim_pod_mark(const struct sim_pod *pod, const char *name, struct rp_view te
                    sim_pod_label(pod), text);
 }
 
+void sim_pod_scrub(struct sim_pod *pod)
+{
+    if (pod->node != NULL) {
+        rp_node_scrub(pod->node);
+    }
+}
+
 int sim_pod_remove(struct sim_pod *pod, struct rp_view path)
 {
     sim_pod_mark(pod, "remove", path);

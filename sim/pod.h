@@ -107,6 +107,8 @@ size_t sim_pod_files(struct sim_pod *pod, struct rp_view cursor, struct rp_view 
 RP_MUST_USE int sim_pod_sha256(struct sim_pod *pod, struct rp_view path, char hex_out[64]);
 /* Behind the node's back. Errors: RP_ERR_NOT_FOUND. */
 RP_MUST_USE int sim_pod_remove(struct sim_pod *pod, struct rp_view path);
+/* Its files are looked through now, by the node itself: who is down does so at its start. */
+void sim_pod_scrub(struct sim_pod *pod);
 enum sim_corruption { SIM_CORRUPT_FLIP, SIM_CORRUPT_TRUNCATE, SIM_CORRUPT_ZERO, SIM_CORRUPT_SWAP };
 RP_MUST_USE int sim_pod_corrupt(struct sim_pod *pod, struct rp_view path, enum sim_corruption kind);
 /* A file that nobody registered, put on its disk (off-manifest tests). */

@@ -90,3 +90,11 @@ int script_node_disk(lua_State *lua)
     sim_pod_set_disk(pod, &faults);
     return 0;
 }
+
+/* n:scrub(): not awaited, since it ends when every file was read. */
+int script_node_scrub(lua_State *lua)
+{
+    script_check_change(lua, "n:scrub");
+    sim_pod_scrub(script_take_node(lua, 1, "n:scrub"));
+    return 0;
+}

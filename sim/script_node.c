@@ -657,6 +657,10 @@ static int flush(lua_State *lua, lua_KContext since)
 {
     struct script_task *task = script_running_task(lua, "n:flush");
     struct sim_pod *pod = self(lua);
+    if (sim_pod_is_gone(pod) && since != 0) { /* it died first, and nothing was stored */
+        lua_newtable(lua);
+        return 1;
+    }
     if (sim_pod_is_gone(pod)) {
         return luaL_error(lua, "n:flush: the node is gone: another took its place");
     }
@@ -696,6 +700,7 @@ const luaL_Reg script_node_methods[] = {
     {"propose", script_node_propose},
     {"query", script_node_query},
     {"disk", script_node_disk},
+    {"scrub", script_node_scrub},
     {"hostile", script_node_hostile},
     {"corrupt", node_corrupt},
     {"remove", node_remove},

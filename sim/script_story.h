@@ -95,6 +95,7 @@ int script_wait_for_process(lua_State *lua, struct script_task *task, const char
 /* n:hostile and n:disk. */
 int script_node_hostile(lua_State *lua);
 int script_node_disk(lua_State *lua);
+int script_node_scrub(lua_State *lua);
 /* c:reconcile */
 int script_cluster_reconcile(lua_State *lua);
 /* n:flush and c:flush; stack: the receiver, the options or nil. */

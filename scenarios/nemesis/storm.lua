@@ -1,7 +1,6 @@
 -- Three minutes of a small cluster with whatever can go wrong going wrong, one node down at a time.
 -- Each seed draws kinds of trouble of its own; all properties are watched meanwhile. When it is over
--- everything must come right by itself, before anybody restarts anything: closing sees to that. (A
--- c:settle here would wait for damage at rest, which a node finds when it next looks at the file.)
+-- everything must come right by itself, before anybody restarts anything: closing sees to that.
 local load = require "_load"
 
 return {

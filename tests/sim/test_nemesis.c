@@ -433,8 +433,8 @@ START_TEST(lua_quotes_whatever_a_name_holds)
     decision.path = strdup("a/\"\\\n\xff.parquet");
     ck_assert_int_eq(sim_decision_add_node(&decision, rp_view_text("reader-2")), 0);
     char *line = sim_decision_lua(&decision);
-    ck_assert_str_eq(line, "c:at(12.034, function() c:node(\"reader-2\"):remove("
-                           "\"a/\\034\\092\\010\\255.parquet\") end)");
+    ck_assert_str_eq(line, "c:at(12.034, function() local n = c:node(\"reader-2\") n:remove("
+                           "\"a/\\034\\092\\010\\255.parquet\") c:sleep(\"0s\") n:scrub() end)");
     free(line);
     sim_decision_clear(&decision);
 }

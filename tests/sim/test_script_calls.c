@@ -160,6 +160,16 @@ static const struct story_row naturals[] = {
      "c:flush{files = 4} c:check(c:compact{inputs = 4}, 'compacted') c:settle()\n"
      "c:check(#c:manifest() == 1, #c:manifest() .. ' files')",
      "cluster = {compactors = 1}", NULL},
+    {"random damage is healed like other trouble, so all settles",
+     "c:nemesis{faults = {'corrupt', 'remove'}, swarm = false, every = '1s', heal = '1s..3s', "
+     "until_ = '30s'}\n"
+     "c:flush{files = 20} c:sleep('40s') c:settle('2m')",
+     NULL, NULL},
+    {"files are looked through when they are told to be",
+     "local p = c:flush{files = 5} c:settle() r:corrupt(p[2]) r:remove(p[4])\n"
+     "c:sleep('1m') c:check(not r:has(p[2]) and not r:has(p[4]), 'nothing was damaged')\n"
+     "r:scrub() c:settle()",
+     NULL, NULL},
     {"compactors", "c:check(c:compactors()[2].id == 'compactor-2', 'order')",
      "cluster = {compactors = 2}", NULL},
 };

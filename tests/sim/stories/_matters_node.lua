@@ -216,6 +216,13 @@ local function changing(row)
     if with then reader:remove(paths[1]) end
     return #reader:files()
   end)
+  row("n:scrub", true, false, function(c, with)
+    local reader, paths = c:node("reader-1"), flushed(c)
+    reader:corrupt(paths[1])
+    if with then reader:scrub() end
+    c:sleep("5s")
+    return reader:has(paths[1])
+  end)
   row("n:corrupt", 1, 0, function(c, with)
     return pulls_again(c, c:node("reader-1"), function(reader)
       if with then reader:corrupt(c:manifest()[1].path) end
