@@ -236,8 +236,22 @@ int sim_pod_new_volume(struct sim_pod *pod)
 
 bool sim_pod_has(struct sim_pod *pod, struct rp_view path)
 {
-    const struct sim_truth_file *file = sim_truth_file(pod->world->truth, path);
-    return file != NULL && file->is_registered && sim_truth_holds(pod->world->truth, pod, file);
+    const struct sim_truth *truth = pod->world->truth;
+    const struct sim_truth_file *file = sim_truth_file(truth, path);
+    if (file != NULL && file->is_registered) {
+        return sim_truth_holds(truth, pod, file);
+    }
+    /* Deleted, or not registered yet: it is what a flush made all the same. */
+    const struct sim_content *content = sim_store_content(pod->store, path);
+    if (content == NULL) {
+        return false;
+    }
+    if (file != NULL && file->version != NULL) {
+        return sim_content_is(content, file->version->key, file->version->length_bytes);
+    }
+    char hex[64];
+    return sim_content_sha256(content, hex) == 0 &&
+           sim_truth_version(truth, path, rp_view_make(hex, sizeof hex)) != NULL;
 }
 
 bool sim_pod_holds_all(struct sim_pod *pod)

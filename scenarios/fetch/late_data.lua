@@ -16,6 +16,7 @@ return {
     for _ = 1, c.params.rounds do
       c.net:late(writer, reader, "2500ms")
       local paths = c:flush{ files = 6, bytes = "50KiB..500KiB", every = "300ms" }
+      c:check(not reader:has(paths[#paths]), "nothing was late")
       c:sleep("10s")
       for _, path in ipairs(reader:files()) do c:check(reader:has(path), "foreign bytes in " .. path) end
       c:check(reader:has(paths[1]), "no other peer was asked after the time-out")

@@ -20,11 +20,11 @@ return {
 
     local other = cap.fields.path == paths[1] and paths[2] or paths[1]
     local moved = a:replay(cap, { to = writer, fields = { path = other } })
-    c:check(not moved or moved.status ~= "ok", "the MAC of one path opened another")
-    c:check(not moved or moved.body_bytes == 0, "body bytes for a moved MAC")
+    c:check(moved and moved.status == "error", "the MAC of one path opened another, or nobody answered")
+    c:check(moved and moved.body_bytes == 0, "body bytes for a moved MAC")
 
     local again = a:replay(cap, { to = writer, after = "1s" })
     c:sometimes("replayed-fetch-refused", not again or again.status ~= "ok")
-    c:check(not again or again.body_bytes == 0, "a fetch sent again byte for byte was served")
+    c:check(again and again.body_bytes == 0, "a fetch sent again byte for byte was served")
   end,
 }

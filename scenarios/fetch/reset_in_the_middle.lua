@@ -10,6 +10,16 @@ return {
   closing = "short",
 
   run = function(c)
+    local goes_on = 0
+    for _, reader in ipairs(c:readers()) do
+      local a = c:attacker{ on_path = { reader, "writer-1" } }
+      c:go(function()
+        while true do
+          local request = a:capture{ type = "FetchFile", from = reader, to = "writer-1" }
+          goes_on = goes_on + (request.fields.byte_offset > 0 and 1 or 0)
+        end
+      end)
+    end
     c.net:link("writer-1", "all", { reset = c.params.reset })
     local paths = c:flush{ files = c.params.files, bytes = "500KiB..2MiB", every = "100ms" }
     for _ = 1, 20 do
@@ -20,6 +30,7 @@ return {
     end
     c.net:heal()
     c:settle("15m")
+    c:check(goes_on > 0, "no body was reset in its middle, so none had to go on there")
     local bytes = 0
     for _, entry in ipairs(c:manifest()) do bytes = bytes + entry.size_bytes end
     for _, reader in ipairs(c:readers()) do

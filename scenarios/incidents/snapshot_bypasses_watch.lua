@@ -26,12 +26,26 @@ return {
     c:sleep("25m")
     c:truncate_log()
     c:sleep("15m")
+    for index = 1, 10 do c:check(reader:has(old[index]), "the cut node heard of a deletion") end
+    c:check(#reader:files() == #old, "the cut node heard of a file")
+    local installed
+    for _, peer in ipairs(c:nodes()) do
+      if peer ~= reader then
+        local a = c:attacker{ on_path = { peer, reader } }
+        c:go(function() installed = a:capture{ type = "InstallSnapshot", from = peer, to = reader } end)
+      end
+    end
     c.net:heal()
     c:sleep("10m")
+    c:check(installed, "the log was still there: nothing came by snapshot")
     local missing = 0
     for _, entry in ipairs(c:manifest()) do
       missing = missing + (reader:has(entry.path) and 0 or 1)
     end
     c:metric("missing ten minutes after the cut", missing)
+    c:check(missing == 0, missing .. " files that the snapshot brought are not there ten minutes later")
+    for index = 1, 10 do
+      c:check(not reader:has(old[index]), old[index] .. ", which the snapshot took away, is still there")
+    end
   end,
 }

@@ -13,7 +13,7 @@ return {
     local writer = c:node("writer-1")
     writer:hostile{ kind = "short-body", after_bytes = "100KiB" }
     c:flush{ files = 3, bytes = "300KiB" }
-    c:sleep("2s")
+    c:sleep("200ms") -- each has its 100 KiB, and is about to try again
     writer:hostile{ kind = "bad-offset-lie" }
     c:sleep("5s")
     for _, reader in ipairs(c:readers()) do
@@ -21,6 +21,9 @@ return {
         c:check(reader:has(path), reader.id .. " shows a part of " .. path)
       end
     end
+    local lied_to = 0
+    for _, reader in ipairs(c:readers()) do lied_to = lied_to + reader:stats().bad_offset_server end
+    c:check(lied_to > 0, "nobody asked for a rest, so nobody was lied to")
     writer:hostile(nil)
     c:settle("10m")
   end,

@@ -22,7 +22,19 @@ return {
       c:settle("2m")
       writer:hostile{ kind = kind, after_bytes = c.rng:chance(0.5) and "1B..1KiB" or nil }
       local fresh = c:add{ role = "reader" }
+      local asked = 0
+      for _, peer in ipairs(c:nodes{ up = true }) do
+        local a = c:attacker{ on_path = { fresh, peer } }
+        c:go(function()
+          while true do
+            a:capture{ type = "FetchFile", from = fresh, to = peer }
+            asked = asked + 1
+          end
+        end)
+      end
       c:wait(function() return fresh:holds_all() and fresh:ready() end, "5m", kind .. ": the new reader lacks files")
+      -- What comes after a body is never read, so that lie costs no second question.
+      c:check(kind == "long-body" or asked > #c:manifest(), kind .. ": the liar was believed, or never asked")
       fresh:stop{}
     end
   end,

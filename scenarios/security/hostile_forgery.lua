@@ -6,7 +6,7 @@ return {
   about = "A forged body that agrees with its own ack is published nowhere: only the manifest's hash counts, or "
     .. "a forgery would spread from reader to reader.",
   phase = 3,
-  params = { files = 4 },
+  params = { files = 20 },
   cluster = { writers = 1, readers = 3 },
   closing = "short",
 
@@ -22,6 +22,7 @@ return {
     for _, path in ipairs(fresh:files()) do
       c:check(fresh:has(path), "a forged " .. path .. " is visible")
     end
+    c:check(fresh:stats().checksum_mismatch > 0, "the liar was never asked")
     writer:start()
     c:settle("10m")
   end,

@@ -19,6 +19,7 @@ return {
     c:flush{ files = 1, bytes = "100KiB" }
     c:sleep("1s")
     c:check(cap ~= nil, "no fetch passed")
+    c:check(#reader:files() == 0, "the request was not held back")
     if not cap then return end
     c:settle("5m")
     c:sleep(302 - c:now())

@@ -15,6 +15,9 @@ return {
     reader:disk{ write_error = 1 }
     for _, path in ipairs(paths) do c:delete(path) end
     c:sleep("3s")
+    local held = 0
+    for _, path in ipairs(paths) do held = held + (reader:has(path) and 1 or 0) end
+    c:check(held > 0, "the disk refused nothing")
     reader:disk{}
     c:sleep("2s")
     for _, path in ipairs(paths) do c:check(not reader:has(path), path .. " is still there") end

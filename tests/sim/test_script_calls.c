@@ -165,6 +165,11 @@ static const struct story_row naturals[] = {
      "until_ = '30s'}\n"
      "c:flush{files = 20} c:sleep('40s') c:settle('2m')",
      NULL, NULL},
+    {"a file is on a disk before it is registered and after it is deleted",
+     "local p = c:flush{}[1] c:check(w:has(p) and not r:has(p), 'flushed') c:settle()\n"
+     "c.net:isolate(r) c:delete(p) c:sleep('10s')\n"
+     "c:check(r:has(p) and not w:has(p), 'deleted') r:corrupt(p) c:check(not r:has(p), 'damaged')",
+     NULL, NULL},
     {"files are looked through when they are told to be",
      "local p = c:flush{files = 5} c:settle() r:corrupt(p[2]) r:remove(p[4])\n"
      "c:sleep('1m') c:check(not r:has(p[2]) and not r:has(p[4]), 'nothing was damaged')\n"
