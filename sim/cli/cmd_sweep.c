@@ -477,6 +477,8 @@ static void ran(void *context, const struct sweep_run *run)
     if (sweep->is_json) {
         cli_progress_clear(&sweep->progress);
         printf("%s\n", run->line);
+        /* Whoever reads along gets it now, and a kill loses none that is in the database. */
+        (void)fflush(stdout);
     }
 }
 
