@@ -1,10 +1,14 @@
+#define _DEFAULT_SOURCE /* madvise */
+
 #include "sim/sweep/worker.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef __GLIBC__
+#if defined(__GLIBC__) && defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
+#define HAS_HEAP_TO_TUNE
 #include <malloc.h>
+#include <sys/mman.h>
 #endif
 
 #include "protocol/auth.h"
@@ -21,10 +25,9 @@
 /* A worker lives for one run: memory that it gave back to the system it would only ask for again. */
 static void set_memory(void)
 {
-#ifdef __GLIBC__
+#ifdef HAS_HEAP_TO_TUNE
     mallopt(M_MMAP_THRESHOLD, 32 << 20);
     mallopt(M_TRIM_THRESHOLD, 512 << 20);
-    mallopt(M_TOP_PAD, 4 << 20);
 #endif
 }
 
@@ -50,6 +53,24 @@ int sweep_worker_warm(void)
 }
 
 /* ---- In the child ----------------------------------------------------------------------------------- */
+
+#define HEAP_BYTES      ((size_t)16 << 20)
+#define HUGE_PAGE_BYTES ((uintptr_t)2 << 20)
+
+/* A new process pays for each page that it touches first, thousands of them a run: huge ones are
+ * few. The block is given back at once; what is allocated from now on is carved from it. */
+static void prepare_heap(void)
+{
+#ifdef HAS_HEAP_TO_TUNE
+    char *block = malloc(HEAP_BYTES);
+    uintptr_t begin = ((uintptr_t)block + HUGE_PAGE_BYTES - 1) & ~(HUGE_PAGE_BYTES - 1);
+    uintptr_t end = ((uintptr_t)block + HEAP_BYTES) & ~(HUGE_PAGE_BYTES - 1);
+    if (block != NULL) {
+        (void)madvise(block + (begin - (uintptr_t)block), end - begin, MADV_HUGEPAGE);
+    }
+    free(block);
+#endif
+}
 
 struct hooks {
     const struct sweep_task *task;           /* borrowed */
@@ -121,7 +142,9 @@ static enum sweep_end end_of(const struct sweep_task *task, struct script_outcom
                        "not finished after %g s of real time", task->timeout_s);
         return SWEEP_END_TIMEOUT;
     }
-    if (status == RP_ERR_NOMEM) {
+    /* A scenario's own bound of memory reads the same when it is the run's that was met. */
+    bool is_bounded = task->memory_bytes > 0 && strstr(outcome->error, "MiB of memory") != NULL;
+    if (status == RP_ERR_NOMEM || is_bounded) {
         outcome->end = SCRIPT_END_BROKEN;
         (void)snprintf(outcome->error, sizeof outcome->error, "out of memory");
         return SWEEP_END_MEMORY;
@@ -143,6 +166,7 @@ int sweep_worker_run(const struct sweep_task *task, const struct sweep_clockwork
     struct script_options script = task->script;
     struct script_outcome outcome;
     FILE *file = fdopen(result_file, "w");
+    prepare_heap();
     if (file == NULL) {
         return SWEEP_EXIT_BASE + SWEEP_END_MEMORY;
     }
@@ -157,11 +181,15 @@ int sweep_worker_run(const struct sweep_task *task, const struct sweep_clockwork
     double wall_s = clockwork->now() - began_s;
     enum sweep_end end = end_of(task, &outcome, status, clockwork->is_timed_out());
     status = write_result(task, &outcome, wall_s, file);
-    if (status == 0 && !task->is_reduced) {
-        status = sweep_extra_write(&outcome, hooks.novelty, file);
+    if (status == RP_ERR_NOMEM) {
+        return SWEEP_EXIT_BASE + SWEEP_END_MEMORY;
     }
-    if (fflush(file) != 0) {
-        status = SWEEP_ERR_WRITE;
+    /* A second line that is not whole is no line, and the run is what it is without it. */
+    if (status != 0 ||
+        (!task->is_reduced &&
+         sweep_extra_write(&outcome, hooks.novelty, file) == SWEEP_ERR_WRITE) ||
+        fflush(file) != 0) {
+        return EXIT_FAILURE;
     }
-    return status == 0 ? SWEEP_EXIT_BASE + (int)end : EXIT_FAILURE;
+    return SWEEP_EXIT_BASE + (int)end;
 }
