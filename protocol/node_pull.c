@@ -150,7 +150,9 @@ static void end_pull(struct rp_node *node, struct node_worker *worker,
     }
     node_see_entry(node, RP_SEE_PULL_END, action->entry, (uint64_t)action->outcome, action->attempt,
                    0);
-    rp_readiness_pull_ended(node->readiness, action->entry->path, action->outcome);
+    bool is_replaced = action->outcome == RP_PULL_OBSOLETE &&
+                       rp_puller_is_in_flight(node->puller, action->entry->path);
+    rp_readiness_pull_ended(node->readiness, action->entry->path, action->outcome, is_replaced);
     node_pull_forget_gone(node, action->entry->path);
 }
 

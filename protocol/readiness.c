@@ -206,10 +206,10 @@ void rp_readiness_announced(struct rp_readiness *readiness, struct rp_view path)
 /* behaviour.md 11, "tag life": a failure counts only for a tagged path, a success clears whatever
  * was recorded for it. */
 void rp_readiness_pull_ended(struct rp_readiness *readiness, struct rp_view path,
-                             enum rp_pull_outcome outcome)
+                             enum rp_pull_outcome outcome, bool is_replaced)
 {
     struct mark *mark = rp_table_get(&readiness->marks, path);
-    if (mark == NULL) {
+    if (mark == NULL || (is_replaced && is_careful(readiness))) {
         return;
     }
     bool was_tagged = mark->is_tagged;

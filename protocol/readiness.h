@@ -39,8 +39,9 @@ void rp_readiness_dropped(struct rp_readiness *readiness, struct rp_view path);
 /* A reactive announcement: tagged as long as the barrier of this life has not passed, as the file
  * may belong to what catch-up owes (RP_READY_BARRIER_SETTLED only). */
 void rp_readiness_announced(struct rp_readiness *readiness, struct rp_view path);
+/* `is_replaced`: another version took its place and is being pulled; the path is owed until that ends. */
 void rp_readiness_pull_ended(struct rp_readiness *readiness, struct rp_view path,
-                             enum rp_pull_outcome outcome);
+                             enum rp_pull_outcome outcome, bool is_replaced);
 /* The manifest lost the path: nothing is owed for it any more (RP_READY_BARRIER_SETTLED only). */
 void rp_readiness_deleted(struct rp_readiness *readiness, struct rp_view path);
 /* A rescan found the file here, and nobody pulling it: a flush of our own may have brought it after the

@@ -24,7 +24,7 @@ static void teardown(void)
 
 static void end(enum rp_pull_outcome outcome)
 {
-    rp_readiness_pull_ended(readiness, PATH, outcome);
+    rp_readiness_pull_ended(readiness, PATH, outcome, false);
 }
 
 /* What happens to one tagged path, and whether the node is ready afterwards, per release. */
@@ -49,6 +49,8 @@ static const struct {
     {"drop heals when a rescan finds the file here (h)", "btqwh", true, true, false, true},
     {"untagged failure is steady state", "bwf", true, true, true, true},
     {"obsolete (o) settles", "btwo", true, true, true, true},
+    {"replaced by another version (v) is still owed", "btwv", true, true, true, false},
+    {"replaced, and then pulled", "btwvp", true, true, true, true},
     {"cancelled (x) settles the tag", "btwx", true, true, true, true},
     {"reactive (r) before the barrier is owed", "wrb", true, true, true, false},
     {"reactive after the barrier is not", "bwr", true, true, true, true},
@@ -67,6 +69,7 @@ static void tell(char letter)
     case 'l': end(RP_PULL_PRESENT); break;
     case 'f': end(RP_PULL_FAILED); break;
     case 'o': end(RP_PULL_OBSOLETE); break;
+    case 'v': rp_readiness_pull_ended(readiness, PATH, RP_PULL_OBSOLETE, true); break;
     case 'x': end(RP_PULL_CANCELLED); break;
     case 'd': rp_readiness_deleted(readiness, PATH); break;
     case 'q': rp_readiness_dropped(readiness, PATH); break;
