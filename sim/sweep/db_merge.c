@@ -251,6 +251,22 @@ static int add_source(struct merge *merge, const char *path)
     return status;
 }
 
+/* All shards of one sweep are that sweep: then the file can be resumed without --shard, which tells its
+ * summary. The latest row is what --resume compares with. */
+static int join_shards(struct merge *merge)
+{
+    return run_sql(merge,
+                   "INSERT INTO sweep (program, scenarios, params, seed_first, seed_last, shard,"
+                   " shards, wall_seconds, runs_per_second, complete)"
+                   " SELECT min(program), min(scenarios), min(params), min(seed_first),"
+                   " min(seed_last), 0, 1, max(wall_seconds), total(runs_per_second),"
+                   " min(complete) FROM sweep"
+                   " HAVING count(DISTINCT program) = 1 AND count(DISTINCT scenarios) = 1"
+                   " AND count(DISTINCT params) = 1 AND count(DISTINCT seed_first) = 1"
+                   " AND count(DISTINCT seed_last) = 1 AND count(DISTINCT shards) = 1"
+                   " AND max(shards) > 1 AND count(DISTINCT shard) = max(shards)");
+}
+
 /* ---- The new file ------------------------------------------------------------------------------ */
 
 static int fail(const char *path, int error, char note_out[SWEEP_NOTE_BYTES], const char *what)
@@ -352,6 +368,7 @@ int sweep_db_merge(const char *target, const char *const *sources, size_t source
     for (size_t i = 0; i < source_count && status == SWEEP_OK; i++) {
         status = add_source(&merge, sources[i]);
     }
+    status = status == SWEEP_OK ? join_shards(&merge) : status;
     status = status == SWEEP_OK ? finish(&merge, target) : status;
     sweep_db_drop(merge.target);
     free(temporary);
