@@ -39,6 +39,7 @@ int cli_fuzz(int argc, char **argv);
 int cli_sweep(int argc, char **argv);
 
 int cli_shrink(int argc, char **argv);
+int cli_explain(int argc, char **argv);
 
 extern const char cli_help_run[];
 extern const char cli_help_list[];
@@ -50,6 +51,7 @@ extern const char cli_help_fuzz[];
 extern const char cli_help_sweep[];
 
 extern const char cli_help_shrink[];
+extern const char cli_help_explain[];
 
 /* ---- Errors and words ------------------------------------------------------------------------ */
 

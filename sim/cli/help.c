@@ -227,3 +227,28 @@ const char cli_help_shrink[] =
     "\n"
     "example:\n"
     "  replisim shrink scenarios/nemesis/storm.lua --seed 7 --set release=arc --out small.lua\n";
+
+const char cli_help_explain[] =
+    "usage: replisim explain FILE.lua --seed N [OPTION...]\n"
+    "\n"
+    "Of a failing run: which faults were necessary (each was left out in turn, and what came of "
+    "it),\n"
+    "the last events of the nodes involved, and the rule that was broken.\n"
+    "\n"
+    "options:\n"
+    "  --seed N             0 to 2^64-1; default 1\n"
+    "  --set KEY=VALUE      a parameter of the scenario; may be given again\n"
+    "  --jobs N, -j N       runs side by side; default: as many as processors. Changes no result\n"
+    "  --tries N            at most N trials; default 3000\n"
+    "  --budget S           at most S seconds of real time for the search\n"
+    "  --timeout S          at most S seconds of real time a run\n"
+    "  --json               one JSON object instead\n"
+    "  -q, --quiet          no progress\n"
+    "  --help\n"
+    "\n"
+    "exit codes: 0 explained; 2 the run does not fail, or the command or the scenario is wrong; 3 "
+    "the\n"
+    "program itself failed; 130 interrupted\n"
+    "\n"
+    "example:\n"
+    "  replisim explain scenarios/nemesis/storm.lua --seed 7 --set release=arc\n";

@@ -21,6 +21,8 @@ static const struct cli_command commands[] = {
     {"merge", "join the result databases of many shards", cli_help_merge, cli_merge},
     {"shrink", "make a failing scenario small: the least that still fails alike", cli_help_shrink,
      cli_shrink},
+    {"explain", "say which faults a failing run needed, and what came last", cli_help_explain,
+     cli_explain},
     {"fuzz", "fuzz a part of the protocol, guided by coverage", cli_help_fuzz, cli_fuzz},
 };
 

@@ -204,11 +204,38 @@ static void try_short_closing(struct search *search)
     shrink_tree_clear(&tree);
 }
 
+/* The text with nothing going wrong in it. */
+static char *without_faults(const char *text)
+{
+    size_t count = 0;
+    struct shrink_span *spans = shrink_fault_spans(text, &count);
+    bool *kept = shrink_grow(NULL, (count + 1) * sizeof *kept);
+    memset(kept, 0, (count + 1) * sizeof *kept);
+    char *quiet = shrink_without(text, spans, kept, count);
+    free(kept);
+    free(spans);
+    return quiet;
+}
+
+/* A judgement of the script's own names no cause: whatever breaks it looks alike. As long as trouble was
+ * needed for it, trouble stays needed. */
+static void keep_cause(struct search *search)
+{
+    struct shrink_trials *trials = &search->trials;
+    if (trials->target.what[0] != '\0' && faults_in(search->small->text) > 0) {
+        trials->control = without_faults;
+        shrink_trials_clear(trials); /* what was known was known without it */
+    }
+}
+
 static void make_smaller(struct search *search)
 {
-    try_short_closing(search);
+    if (!search->request->is_faults_only) {
+        try_short_closing(search);
+    }
     begin_phase(search, "faults");
     (void)remove_units(search, SHRINK_UNIT_FAULTS, 0);
+    keep_cause(search);
     for (int round = 0; round < ROUNDS_MAX && !search->request->is_faults_only; round += 1) {
         char *before = shrink_copy(search->small->text, strlen(search->small->text));
         begin_phase(search, "workload");
@@ -294,8 +321,9 @@ static bool run_first(struct search *search, struct shrink_story *story)
                                    &small->first);
     double took_s = shrink_clock() - began_s;
     if (request->timeout_s <= 0) {
-        search->trials.timeout_s = 20 + took_s * 20;
+        search->trials.timeout_s = 60 + took_s * 20;
     }
+    search->trials.record_max = small->first.record_count * 2 + 100000;
     if (!is_run) {
         fail(small, SHRINK_ERROR, small->first.error);
     }
@@ -358,6 +386,7 @@ static bool run_last(struct search *search)
         return false;
     }
     struct shrink_trials trials = search->trials;
+    trials.record_max = 0;
     trials.is_interrupted = NULL; /* one run more: it is what makes the text worth something */
     bool is_run = shrink_trial_run(&trials, small->text, NULL, 0, record, &small->last);
     rewind(record);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "sim/script.h"
+#include "sim/trace.h"
 #include "sim/world.h"
 
 struct shrink_known {
@@ -31,19 +32,43 @@ bool shrink_is_alike(const struct shrink_failure *left, const struct shrink_fail
     if (left->is_crash || right->is_crash) {
         return left->is_crash == right->is_crash && left->signal == right->signal;
     }
-    return strcmp(left->property, right->property) == 0 && strcmp(left->place, right->place) == 0;
+    return strcmp(left->property, right->property) == 0 && strcmp(left->place, right->place) == 0 &&
+           strcmp(left->what, right->what) == 0;
 }
 
 /* ---- One run, in its child -------------------------------------------------------------------- */
 
 struct watched {
     const struct shrink_failure *target; /* NULL: the run goes to its end */
+    struct sim_world *world;
+    uint64_t record_count, record_max;
 };
+
+/* All judgements of a script have one place; by its message one is told from another. */
+static void take_what(const struct sim_violation *violation, char what_out[SHRINK_NAME_MAX])
+{
+    size_t length = 0;
+    what_out[0] = '\0';
+    if (strncmp(violation->place, "story/", 6) != 0) {
+        return;
+    }
+    for (const char *at = violation->detail; *at != '\0' && *at != ':'; at += 1) {
+        if ((*at < '0' || *at > '9') && length + 1 < SHRINK_NAME_MAX) {
+            what_out[length++] = *at;
+        }
+    }
+    what_out[length] = '\0';
+}
 
 static bool is_target(const struct shrink_failure *target, const struct sim_violation *violation)
 {
-    return !target->is_crash && strcmp(violation->property, target->property) == 0 &&
-           strcmp(violation->place, target->place) == 0;
+    char what[SHRINK_NAME_MAX];
+    if (target->is_crash || strcmp(violation->property, target->property) != 0 ||
+        strcmp(violation->place, target->place) != 0) {
+        return false;
+    }
+    take_what(violation, what);
+    return strcmp(what, target->what) == 0;
 }
 
 /* What is seen stays seen: the rest of the run has nothing to add. */
@@ -56,9 +81,23 @@ static void on_violated(void *context, struct sim_world *world,
     }
 }
 
+/* What grows out of bounds is no smaller scenario. Counted, not timed: everywhere the same. */
+static void on_record(void *context, const struct sim_trace_record *record)
+{
+    struct watched *watched = context;
+    watched->record_count += record->sort == SIM_TRACE_EVENT;
+    if (watched->record_max != 0 && watched->record_count > watched->record_max) {
+        sim_world_interrupt(watched->world);
+    }
+}
+
 static void world_begins(void *context, struct sim_world *world)
 {
     struct watched *watched = context;
+    const struct sim_trace_listener listener = {watched, on_record};
+    watched->world = world;
+    watched->record_count = 0;
+    sim_trace_listen(sim_world_trace(world), &listener);
     if (watched->target != NULL) {
         struct sim_run_watch watch = {watched, on_violated, NULL};
         sim_world_watch_run(world, &watch);
@@ -88,6 +127,7 @@ static void tell_result(const struct shrink_failure *target, const struct sim_re
                            violation->property);
             (void)snprintf(report->failure.place, sizeof report->failure.place, "%s",
                            violation->place);
+            take_what(violation, report->failure.what);
             tell_violation(report, violation);
         }
         if (!report->has_target && is_target(target, violation)) {
@@ -102,8 +142,83 @@ struct job {
     const char *const *sets;
     size_t set_count;
     FILE *record;
-    bool is_cut; /* ends at the target */
+    bool is_cut;       /* ends at the target */
+    FILE *tail;        /* for the last observations; NULL: not wanted */
+    const char *names; /* of whom, besides the node that violates */
 };
+
+/* ---- The last observations -------------------------------------------------------------------- */
+
+#define TAIL_MAX 16
+
+struct tail {
+    const struct job *job;
+    const struct shrink_report *report;
+    const struct sim_world *world;
+    char lines[TAIL_MAX][512]; /* a ring */
+    uint64_t count;
+};
+
+static bool is_named(const char *names, struct rp_view id)
+{
+    for (const char *at = names; (at = strchr(at, '"')) != NULL; at += 1) {
+        size_t length = strcspn(at + 1, "\"");
+        if (length == id.length_bytes && memcmp(at + 1, id.bytes, length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void put_part(char *line, size_t *used, struct rp_view part)
+{
+    if (part.length_bytes > 0 && *used + part.length_bytes + 2 < 512) {
+        line[(*used)++] = ' ';
+        memcpy(line + *used, part.bytes, part.length_bytes);
+        *used += part.length_bytes;
+        line[*used] = '\0';
+    }
+}
+
+static void keep_record(void *context, const struct sim_trace_record *record)
+{
+    struct tail *tail = context;
+    const struct rp_observation *seen = &record->observation;
+    if (!record->is_observation ||
+        (!is_named(tail->job->names, record->node_id) &&
+         !rp_view_equal(record->node_id, rp_view_text(tail->report->node)))) {
+        return;
+    }
+    char *line = tail->lines[tail->count % TAIL_MAX];
+    tail->count += 1;
+    int length =
+        snprintf(line, 512, "%.6f s %.*s %s", sim_world_seconds(tail->world, record->time_ns),
+                 (int)record->node_id.length_bytes, (const char *)record->node_id.bytes,
+                 rp_observation_name(seen->kind));
+    size_t used = length < 0 ? 0 : (size_t)length;
+    put_part(line, &used, seen->path);
+    put_part(line, &used, seen->peer_id);
+    put_part(line, &used, seen->code);
+}
+
+static void write_tail(const struct job *job, const struct shrink_report *report,
+                       struct sim_world *world)
+{
+    struct tail *tail = calloc(1, sizeof *tail);
+    if (tail == NULL) {
+        return;
+    }
+    tail->job = job;
+    tail->report = report;
+    tail->world = world;
+    sim_trace_replay(sim_world_trace(world), tail, keep_record);
+    uint64_t first = tail->count > TAIL_MAX ? tail->count - TAIL_MAX : 0;
+    for (uint64_t row = first; row < tail->count; row += 1) {
+        (void)fprintf(job->tail, "%s\n", tail->lines[row % TAIL_MAX]);
+    }
+    (void)fflush(job->tail);
+    free(tail);
+}
 
 static void write_all(int file, const void *bytes, size_t size)
 {
@@ -134,11 +249,29 @@ static void be_quiet(double timeout_s)
     (void)alarm(timeout_s < 1 ? 1 : (unsigned)timeout_s);
 }
 
+static bool is_control_alike(const struct shrink_trials *trials, const struct job *job,
+                             const struct script_options *options)
+{
+    struct shrink_report report;
+    struct script_outcome outcome;
+    struct script_options other = *options;
+    memset(&report, 0, sizeof report);
+    other.text = trials->control(job->text);
+    if (script_run_file(&other, &outcome) != 0) {
+        _exit(3); /* out of memory */
+    }
+    if (outcome.result != NULL) {
+        tell_result(&trials->target, outcome.result, &report);
+    }
+    return report.has_target;
+}
+
 static void run_job(const struct shrink_trials *trials, const struct job *job, int file)
 {
     struct shrink_report report;
     struct script_outcome outcome;
-    struct watched watched = {job->is_cut ? &trials->target : NULL};
+    struct watched watched = {.target = job->is_cut ? &trials->target : NULL,
+                              .record_max = job->is_cut ? trials->record_max : 0};
     memset(&report, 0, sizeof report);
     be_quiet(trials->timeout_s);
     struct script_options options = {
@@ -149,7 +282,7 @@ static void run_job(const struct shrink_trials *trials, const struct job *job, i
         .seed = trials->seed,
         .record = job->record,
         .watch_context = &watched,
-        .world_begins = job->record == NULL ? world_begins : NULL,
+        .world_begins = world_begins,
     };
     if (script_run_file(&options, &outcome) != 0) {
         _exit(3); /* out of memory */
@@ -159,6 +292,14 @@ static void run_job(const struct shrink_trials *trials, const struct job *job, i
     (void)snprintf(report.error, sizeof report.error, "%s", outcome.error);
     if (outcome.result != NULL) {
         tell_result(&trials->target, outcome.result, &report);
+    }
+    report.record_count = watched.record_count;
+    if (job->tail != NULL && outcome.world != NULL) {
+        write_tail(job, &report, outcome.world);
+    }
+    if (report.has_target && job->is_cut && trials->control != NULL) {
+        script_outcome_clear(&outcome);
+        report.has_target = !is_control_alike(trials, job, &options);
     }
     write_all(file, &report, sizeof report);
     _exit(0); /* nothing is freed: the process is over */
@@ -247,27 +388,42 @@ static bool read_child(struct child *child)
     return count > 0;
 }
 
+static bool run_alone(const struct shrink_trials *trials, const struct job *job,
+                      struct shrink_report *report_out)
+{
+    struct child child;
+    memset(report_out, 0, sizeof *report_out);
+    if (!start_child(trials, job, &child)) {
+        (void)snprintf(report_out->error, sizeof report_out->error, "%s", strerror(errno));
+        return false;
+    }
+    struct pollfd file = {.fd = child.pipe, .events = POLLIN};
+    while (child.process != 0) {
+        if (poll(&file, 1, 200) > 0 && !read_child(&child)) {
+            end_child(&child);
+        } else if (trials->is_interrupted != NULL && trials->is_interrupted()) {
+            kill_child(&child);
+        }
+    }
+    *report_out = child.report;
+    return true;
+}
+
 bool shrink_trial_run(const struct shrink_trials *trials, const char *text, const char *const *sets,
                       size_t set_count, FILE *record, struct shrink_report *report_out)
 {
     struct job job = {.text = text, .sets = sets, .set_count = set_count, .record = record};
-    struct child child;
-    memset(report_out, 0, sizeof *report_out);
-    if (!start_child(trials, &job, &child)) {
-        (void)snprintf(report_out->error, sizeof report_out->error, "%s", strerror(errno));
-        return false;
-    }
-    while (read_child(&child)) {
-        if (trials->is_interrupted != NULL && trials->is_interrupted()) {
-            kill_child(&child);
-            break;
-        }
-    }
-    if (child.process != 0) {
-        end_child(&child);
-    }
-    *report_out = child.report;
-    return true;
+    return run_alone(trials, &job, report_out);
+}
+
+bool shrink_trial_tail(const struct shrink_trials *trials, const char *text, const char *names,
+                       FILE *tail, struct shrink_report *report_out)
+{
+    struct shrink_trials alone = *trials;
+    alone.control = NULL;
+    alone.record_max = 0;
+    struct job job = {.text = text, .is_cut = true, .tail = tail, .names = names};
+    return run_alone(&alone, &job, report_out);
 }
 
 /* ---- Known texts ------------------------------------------------------------------------------ */

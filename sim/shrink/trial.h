@@ -17,6 +17,8 @@ struct shrink_failure {
     int signal;
     char property[SHRINK_NAME_MAX]; /* of the first violation that counts */
     char place[SHRINK_NAME_MAX];
+    char what[SHRINK_NAME_MAX]; /* of a judgement of the script's own: its message, without what
+                                   follows a colon, and without digits; else "" */
 };
 
 /* What a run came to; flat, so that it goes through a pipe as it is. */
@@ -30,6 +32,7 @@ struct shrink_report {
     char node[SHRINK_NAME_MAX];
     char detail[1024];
     double virtual_s;
+    uint64_t record_count; /* events and observations */
     uint64_t violation_count;
     char error[1024];
 };
@@ -39,10 +42,14 @@ struct shrink_trials {
     uint64_t seed;
     struct shrink_failure target;
     unsigned jobs;
-    double timeout_s;  /* real seconds a run; a run that takes longer does not fail alike */
-    double deadline_s; /* of a monotonic clock; 0: none */
+    uint64_t record_max; /* a run with more events and observations does not fail alike; 0: none */
+    double timeout_s;    /* real seconds a run; a run that takes longer does not fail alike */
+    double deadline_s;   /* of a monotonic clock; 0: none */
     uint64_t tries_max;
     bool (*is_interrupted)(void); /* may be NULL */
+    /* Not NULL: a text counts only when this other one, made of it, does not fail alike. Owned by who
+     * asks. */
+    char *(*control)(const char *text);
     void (*progress)(struct shrink_trials *trials);
     void *progress_context;
     /* Kept here. */
@@ -55,6 +62,10 @@ struct shrink_trials {
  * A crash is told in `failure`. False: the system refused, told in report->error. */
 bool shrink_trial_run(const struct shrink_trials *trials, const char *text, const char *const *sets,
                       size_t set_count, FILE *record, struct shrink_report *report_out);
+/* Runs the text until it fails as the target, and writes the last observations of some nodes: the one
+ * that violates, and those that `names` names in quotes. */
+bool shrink_trial_tail(const struct shrink_trials *trials, const char *text, const char *names,
+                       FILE *tail, struct shrink_report *report_out);
 /* The number of the first text that fails as the target; `count`: none. */
 size_t shrink_trials_first(struct shrink_trials *trials, char *const *texts, size_t count);
 /* Interrupted, out of time or of tries. */

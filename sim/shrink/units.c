@@ -39,6 +39,71 @@ static bool is_trouble(const char *text, const struct shrink_tree *tree, size_t 
     return has_fault;
 }
 
+/* ---- What stays -------------------------------------------------------------------------------- */
+
+static bool is_acting(enum script_call call)
+{
+    return call != SCRIPT_CALL_LOOK && call != SCRIPT_CALL_UNKNOWN;
+}
+
+/* A function that looks and answers is asked by somebody who judges. */
+static bool is_looking(const char *text, const struct shrink_tree *tree, size_t function)
+{
+    bool is_answering = false;
+    for (size_t row = function + 1; row < tree->nodes[function].after; row += 1) {
+        const struct shrink_node *node = &tree->nodes[row];
+        bool is_return = node->kind == SHRINK_STATEMENT && node->statement == SHRINK_RETURN;
+        is_answering = is_answering || (is_return && node->end - node->begin > sizeof "return;");
+        if (tree->nodes[row].kind == SHRINK_CALL && is_acting(call_of(text, &tree->nodes[row]))) {
+            return false;
+        }
+    }
+    return is_answering;
+}
+
+bool shrink_is_frozen(const char *text, const struct shrink_tree *tree, size_t index)
+{
+    for (size_t at = tree->nodes[index].parent; at != SHRINK_NONE; at = tree->nodes[at].parent) {
+        const struct shrink_node *node = &tree->nodes[at];
+        if ((node->kind == SHRINK_CALL && call_of(text, node) == SCRIPT_CALL_JUDGE) ||
+            (node->kind == SHRINK_FUNCTION && is_looking(text, tree, at))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_judging(const char *text, const struct shrink_tree *tree)
+{
+    for (size_t row = 0; row < tree->count; row += 1) {
+        if (tree->nodes[row].kind == SHRINK_CALL &&
+            call_of(text, &tree->nodes[row]) == SCRIPT_CALL_JUDGE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool shrink_is_amount(const char *text, const struct shrink_tree *tree, size_t index)
+{
+    if (shrink_is_frozen(text, tree, index)) {
+        return false;
+    }
+    if (!is_judging(text, tree)) {
+        return true;
+    }
+    for (size_t at = tree->nodes[index].parent; at != SHRINK_NONE; at = tree->nodes[at].parent) {
+        const struct shrink_node *node = &tree->nodes[at];
+        if (node->kind == SHRINK_CALL) {
+            return is_acting(call_of(text, node));
+        }
+        if (node->kind == SHRINK_STATEMENT) {
+            return node->statement == SHRINK_LOOP || node->statement == SHRINK_RETURN;
+        }
+    }
+    return false;
+}
+
 /* What the text returns stays. */
 static bool is_removable(const struct shrink_node *node)
 {
@@ -58,12 +123,15 @@ static bool is_unit(const char *text, const struct shrink_tree *tree, size_t ind
                     enum shrink_unit unit, size_t depth)
 {
     const struct shrink_node *node = &tree->nodes[index];
+    bool is_kind = unit == SHRINK_UNIT_FIELDS ? node->kind == SHRINK_FIELD : is_removable(node);
+    if (!is_kind || shrink_is_frozen(text, tree, index)) {
+        return false;
+    }
     switch (unit) {
-    case SHRINK_UNIT_FAULTS: return is_removable(node) && is_trouble(text, tree, index);
-    case SHRINK_UNIT_STATEMENTS:
-        return is_removable(node) && depth_of(tree, index, SHRINK_STATEMENT) == depth;
+    case SHRINK_UNIT_FAULTS: return is_trouble(text, tree, index);
+    case SHRINK_UNIT_STATEMENTS: return depth_of(tree, index, SHRINK_STATEMENT) == depth;
     case SHRINK_UNIT_FIELDS:
-        return node->kind == SHRINK_FIELD && !is_needed_field(text, tree, index) &&
+        return !is_needed_field(text, tree, index) &&
                depth_of(tree, index, SHRINK_TABLE) == depth + 1;
     }
     return false;

@@ -8,6 +8,7 @@
 #include "sim/script_literal.h"
 #include "sim/shrink/text.h"
 #include "sim/shrink/tree.h"
+#include "sim/shrink/units.h"
 
 #define TRIES_MAX 16
 #define SECOND_NS 1000000000
@@ -51,6 +52,13 @@ static bool is_moment(const char *text, const struct shrink_tree *tree, size_t i
     }
     const struct shrink_node *call = &tree->nodes[node->parent];
     return shrink_tree_is_named(text, call, "at") && index == node->parent + 1;
+}
+
+/* Oftener is not weaker. */
+static bool is_interval(const char *text, const struct shrink_tree *tree, size_t index)
+{
+    size_t parent = tree->nodes[index].parent;
+    return parent != SHRINK_NONE && shrink_tree_is_named(text, &tree->nodes[parent], "every");
 }
 
 static void add_duration(struct texts *texts, const char *text, const struct shrink_node *node,
@@ -138,9 +146,11 @@ static void weaken_number(struct texts *texts, const char *text, const struct sh
     }
 }
 
-static bool is_literal(const struct shrink_node *node)
+static bool is_literal(const char *text, const struct shrink_tree *tree, size_t index)
 {
-    return node->kind == SHRINK_NUMBER || node->kind == SHRINK_STRING;
+    enum shrink_kind kind = tree->nodes[index].kind;
+    return (kind == SHRINK_NUMBER || kind == SHRINK_STRING) && !is_interval(text, tree, index) &&
+           shrink_is_amount(text, tree, index);
 }
 
 char **shrink_weaker(const char *text, size_t literal, size_t *count_out, bool *is_last_out)
@@ -151,8 +161,9 @@ char **shrink_weaker(const char *text, size_t literal, size_t *count_out, bool *
     if (shrink_tree_parse(text, &tree)) {
         size_t number = 0;
         for (size_t row = 0; row < tree.count; row += 1) {
-            number += is_literal(&tree.nodes[row]);
-            if (is_literal(&tree.nodes[row]) && number == literal + 1) {
+            bool is_one = is_literal(text, &tree, row);
+            number += is_one;
+            if (is_one && number == literal + 1) {
                 *is_last_out = false;
                 if (tree.nodes[row].kind == SHRINK_STRING) {
                     weaken_string(&texts, text, &tree.nodes[row]);

@@ -63,6 +63,16 @@ if grep -q 'pause' judged-small.lua; then
     fail "a pause is left: $(cat judged-small.lua)"
 fi
 
+# The one fault that matters is named, and what comes of leaving it out.
+run explain planted.lua --set release=arc --set files=2 -q
+expect 0 '' "an explanation"
+grep -q 'necessary, of 14 decisions' out.txt || fail "no necessary faults: $(cat out.txt)"
+grep -A1 'c.net:refuse("writer-1")' out.txt | grep -q 'without it: holds' || fail "not left out: $(cat out.txt)"
+grep -q '^the rule: converges' out.txt || fail "no rule"
+grep -q '^repeat: replisim run planted.lua --seed 1 --set release=arc --set files=2' out.txt || fail "no repeat line"
+run explain planted.lua -q
+expect 2 'holds with seed 1' "nothing to explain"
+
 run shrink planted.lua --out none.lua
 expect 2 'holds with seed 1' "a run that holds"
 [ ! -e none.lua ] || fail "a file for a run that holds"

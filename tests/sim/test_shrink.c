@@ -222,6 +222,10 @@ static const struct unit_row units[] = {
      SHRINK_UNIT_FAULTS, 0, "c:flush()"},
     {"a fault among work", "if a then c:flush() n:kill() end", SHRINK_UNIT_FAULTS, 0,
      "if a then c:flush() end"},
+    {"what a judgement asks", "local function f() n:kill() end c:check(c:now() > 1)",
+     SHRINK_UNIT_FAULTS, 0, "c:check(c:now() > 1)"},
+    {"inside a judgement", "c:always('x', function() g() return c:now() end)",
+     SHRINK_UNIT_STATEMENTS, 1, "c:always('x', function() g() return c:now() end)"},
     {"table.remove is none", "table.remove(t) c:check(1)", SHRINK_UNIT_FAULTS, 0,
      "table.remove(t) c:check(1)"},
     {"random trouble", "c:nemesis{ max_down = 1 }\nc:flush()", SHRINK_UNIT_FAULTS, 0, "c:flush()"},
@@ -264,7 +268,10 @@ static const struct weaker_row weaker[] = {
     {"one", "f{ files = 1 }", 0, NULL, NULL},
     {"a moment", "c:at(4.617, f)", 0, "c:at(4, f)", "c:at(4.7, f)"},
     {"a word", "f{ kind = \"reset\" }", 0, NULL, NULL},
-    {"a range", "f{ every = \"1s..9s\" }", 0, "f{ every = \"1s\" }", "f{ every = \"9s\" }"},
+    {"a range", "f{ for_ = \"1s..9s\" }", 0, "f{ for_ = \"1s\" }", "f{ for_ = \"9s\" }"},
+    {"an amount among judgements", "c:check(n > 3, \"m\") f{ files = 7 } n:flush{ files = 7 }", 0,
+     "c:check(n > 3, \"m\") f{ files = 7 } n:flush{ files = 1 }",
+     "c:check(n > 3, \"m\") f{ files = 7 } n:flush{ files = 6 }"},
 };
 
 START_TEST(weaker_values_come_boldest_first)
