@@ -30,6 +30,7 @@ struct drive {
     bool *is_task_taken;                 /* owned */
     struct extra *extras;                /* owned; as the tasks */
     struct sweep_pick pick;              /* of `next` */
+    struct sweep_seen *seen;             /* owned; states of this sitting's runs */
     struct sweep_cursor cursor;
     bool has_next; /* `next` is a run that is to be started */
     struct sweep_item next;
@@ -188,6 +189,9 @@ static bool ended(void *context, const struct sweep_ended *ended)
     struct extra *extra = &drive->extras[task - drive->tasks];
     drive->is_task_taken[task - drive->tasks] = false;
     drive->status = sweep_gather(ended, task, &gathered);
+    if (drive->status == SWEEP_OK) {
+        drive->status = sweep_seen_take(drive->seen, gathered.extra);
+    }
     if (drive->status == SWEEP_OK && spec->explore != NULL) {
         drive->status = sweep_explore_ran(spec->explore, &extra->pick, &gathered.run);
     }
@@ -254,6 +258,9 @@ static bool remember(void *context, const struct sweep_run *run)
     struct drive *drive = context;
     drive->driven->state.found += 1;
     drive->status = sweep_explore_ran(drive->spec->explore, NULL, run);
+    if (drive->status == SWEEP_OK) {
+        drive->status = sweep_seen_add(drive->seen, run, NULL);
+    }
     return drive->status == SWEEP_OK;
 }
 
@@ -284,7 +291,9 @@ int sweep_drive(const struct sweep_drive_spec *spec, struct sweep_driven *driven
     drive.tasks = calloc(spec->jobs, sizeof *drive.tasks);
     drive.is_task_taken = calloc(spec->jobs, sizeof *drive.is_task_taken);
     drive.extras = calloc(spec->jobs, sizeof *drive.extras);
-    drive.status = drive.tasks == NULL || drive.is_task_taken == NULL || drive.extras == NULL
+    drive.seen = sweep_seen_new();
+    drive.status = drive.tasks == NULL || drive.is_task_taken == NULL || drive.extras == NULL ||
+                           drive.seen == NULL
                        ? SWEEP_ERR_NOMEM
                        : sweep_pool_new(&pool, &drive.pool);
     if (drive.status == SWEEP_OK) {
@@ -305,6 +314,7 @@ int sweep_drive(const struct sweep_drive_spec *spec, struct sweep_driven *driven
         clear_extra(&drive.extras[index], false);
     }
     free(drive.extras);
+    sweep_seen_free(drive.seen);
     free(drive.tasks);
     free(drive.is_task_taken);
     return drive.status;

@@ -9,7 +9,7 @@
  *
  * lag: by node, over the files that it did not make; a bucket is (upper bound in seconds, count), bounds
  * are powers of 2^(1/4) times 1 us, so that the lags of many runs can be added up. states and cells:
- * novelty.h. Keys are only added. A worker that died sends less: then the parent makes up the first object
+ * novelty.h; the parent keeps of the states those that no run of its sitting had before. Keys are only added. A worker that died sends less: then the parent makes up the first object
  * (verdict `error`, the scenario, the seed, why, how to repeat it), so everyone behind this border
  * finds one. */
 #ifndef REPLISIM_SWEEP_RUN_H

@@ -126,6 +126,28 @@ int sweep_seen_add(struct sweep_seen *seen, const struct sweep_run *run, uint64_
     return status;
 }
 
+int sweep_seen_take(struct sweep_seen *seen, json_t *extra)
+{
+    const json_t *states = json_object_get(extra, "states");
+    if (states == NULL) {
+        return SWEEP_OK;
+    }
+    json_t *fresh = json_array();
+    int status = fresh == NULL ? SWEEP_ERR_NOMEM : SWEEP_OK;
+    for (size_t row = 0; row < json_array_size(states) && status == SWEEP_OK; row += 1) {
+        json_t *state = json_array_get(states, row);
+        const char *text = json_string_value(state);
+        uint64_t new_states = 0;
+        if (text != NULL) {
+            status = add_state(seen, strtoull(text, NULL, 16), &new_states);
+        }
+        if (new_states > 0 && json_array_append(fresh, state) != 0) {
+            status = SWEEP_ERR_NOMEM;
+        }
+    }
+    return json_object_set_new(extra, "states", fresh) == 0 ? status : SWEEP_ERR_NOMEM;
+}
+
 /* ---- Sums ------------------------------------------------------------------------------------- */
 
 uint64_t sweep_seen_states(const struct sweep_seen *seen)

@@ -18,6 +18,9 @@ void sweep_seen_free(struct sweep_seen *seen); /* NULL is fine */
  * without a second line adds nothing. Errors: NOMEM. */
 SWEEP_MUST_USE int sweep_seen_add(struct sweep_seen *seen, const struct sweep_run *run,
                                   uint64_t *new_states_out);
+/* The same, and takes those states out of the second line that some run before had: the sum over all runs stays
+ * what it is, and a database of a million runs holds each state once. `extra` may be NULL. Errors: NOMEM. */
+SWEEP_MUST_USE int sweep_seen_take(struct sweep_seen *seen, json_t *extra);
 uint64_t sweep_seen_states(const struct sweep_seen *seen);
 uint64_t sweep_seen_cells(const struct sweep_seen *seen); /* that are not empty */
 uint64_t sweep_seen_cell(const struct sweep_seen *seen, enum sim_novelty_fault fault,

@@ -38,6 +38,11 @@ timeless one.db >one.txt
 run sweep library --explore --seeds 1..20 -j 1 --json --db two.db
 timeless two.db >two.txt
 cmp -s one.txt two.txt || fail "other picks: $(diff one.txt two.txt | cut -c1-300 | head -n 4)"
+if command -v sqlite3 >/dev/null; then
+    total=$(sqlite3 one.db 'SELECT sum(new_states) FROM novelty')
+    tail -n 1 one.txt | grep -q "\"novelty\":{\"states\":$total," || fail "the database has $total states"
+    [ "$(sqlite3 one.db "SELECT count(*) > 0 FROM cell WHERE fault = 'none'")" = 1 ] || fail "no cells"
+fi
 tail -n 1 one.txt | grep -q '"novelty":{"states":[0-9]*,"cells":{"none":{' || fail "no novelty"
 
 # The summary names what was found, and with --reach what faults never met.

@@ -230,6 +230,26 @@ START_TEST(empty_cells_are_listed)
 }
 END_TEST
 
+/* What was there before is taken out of a run's second line, so that it is stored once. */
+START_TEST(known_states_are_taken_out)
+{
+    struct sweep_seen *seen = sweep_seen_new();
+    json_t *first = json_pack("{s:[s,s]}", "states", "a", "b");
+    json_t *second = json_pack("{s:[s,s,s]}", "states", "b", "c", "a");
+    ck_assert_int_eq(sweep_seen_take(seen, first), SWEEP_OK);
+    ck_assert_int_eq(sweep_seen_take(seen, second), SWEEP_OK);
+    ck_assert_int_eq(sweep_seen_take(seen, NULL), SWEEP_OK);
+    ck_assert_uint_eq(json_array_size(json_object_get(first, "states")), 2);
+    const json_t *left = json_object_get(second, "states");
+    ck_assert_uint_eq(json_array_size(left), 1);
+    ck_assert_str_eq(json_string_value(json_array_get(left, 0)), "c");
+    ck_assert_uint_eq(sweep_seen_states(seen), 3);
+    json_decref(first);
+    json_decref(second);
+    sweep_seen_free(seen);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sweep_explore");
@@ -240,6 +260,7 @@ int main(void)
     tcase_add_test(tcase, picks_end_with_the_seeds);
     tcase_add_test(tcase, what_is_done_is_not_picked);
     tcase_add_test(tcase, empty_cells_are_listed);
+    tcase_add_test(tcase, known_states_are_taken_out);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
