@@ -7,10 +7,11 @@
 
 #define KEPT_MAX     64     /* lists of a scenario */
 #define FRESH_EVENTS 3000.0 /* what a process costs, in events */
-#define LATELY       0.3    /* how much the last run of an arm says of the next one */
+#define LATELY       0.5    /* how much the last run of an arm says of the next one */
+#define AFTER_FIRST  0.1    /* what a second run promises, against the first */
 #define ANY_ARM_OF   7      /* one pick of so many is any arm */
 #define CELL_WORTH   10 /* a fault that met a state of the protocol for the first time, in states */
-#define PROMISE      1.5 /* of a way that was never tried, against the one that was */
+#define PROMISE      5.0 /* of a way that was never tried, against the one that was */
 
 /* A way to run a scenario, and what it gave lately. */
 struct arm {
@@ -230,11 +231,16 @@ bool sweep_explore_next(struct sweep_explore *explore,
 
 /* ---- What came of it -------------------------------------------------------------------------- */
 
+/* Almost all of what a first run shows is new, and little of what the next one will show. */
 static void learn(struct arm *arm, double worth, double events)
 {
-    double share = arm->runs == 0 ? 1 : LATELY;
-    arm->worth += (worth - arm->worth) * share;
-    arm->events += (events - arm->events) * share;
+    if (arm->runs == 0) {
+        arm->worth = worth * AFTER_FIRST;
+        arm->events = events;
+    } else {
+        arm->worth += (worth - arm->worth) * LATELY;
+        arm->events += (events - arm->events) * LATELY;
+    }
     arm->runs += 1;
 }
 
