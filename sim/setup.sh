@@ -50,7 +50,7 @@ setup_build_packages="gcc libc6-dev cmake ninja-build pkg-config libraft-dev lib
     libjansson-dev libssl-dev libuv1-dev libxxhash-dev libsqlite3-dev gnuplot-nox"
 # What the tests need on top.
 setup_test_packages="check faketime parallel clang clang-format libclang-rt-14-dev git libxml2-utils
-    sqlite3"
+    procps sqlite3"
 
 setup_jobs()
 {

@@ -323,7 +323,7 @@ disturb()
 round=$first
 while [ "$round" -lt $((first + rounds)) ]; do
     state=$((round * 7919))
-    db=round.db
+    db=$scratch/round.db # pgrep looks for the name
     killed=0
     kind=
     rm -f "$db" "$db"-*

@@ -1,5 +1,0 @@
-return { name = 'x', closing = 'short', 
-run = function(c)
-local w, r = c:node('writer-1'), c:node('reader-1')
-r:kill_at{event = 1}
-end }
