@@ -53,6 +53,7 @@ static const struct {
     {"n", "rewrite", SCRIPT_CALL_WORK},
     {"n", "propose", SCRIPT_CALL_WORK},
     {"n", "put", SCRIPT_CALL_WORK},
+    {"n", "scrub", SCRIPT_CALL_FAULT},
     {"n", "stop", SCRIPT_CALL_FAULT},
     {"n", "kill", SCRIPT_CALL_FAULT},
     {"n", "start", SCRIPT_CALL_FAULT},

@@ -608,7 +608,9 @@ static int node_put(lua_State *lua)
     struct sim_pod *pod = changed_self(lua, "n:put");
     struct rp_view path = script_take_path(lua, 2, "n:put");
     struct sim_range size = script_take_size_range(lua, 3, "n:put: bytes");
-    int error = sim_pod_put(pod, path, sim_rng_range(&script_of(lua)->draw_rng, size));
+    uint64_t size_bytes = sim_rng_range(&script_of(lua)->draw_rng, size);
+    script_record_drew(lua, 3, size, (int64_t)size_bytes, "");
+    int error = sim_pod_put(pod, path, size_bytes);
     return error == 0 ? 0 : luaL_error(lua, "n:put: %s", rp_strerror(error));
 }
 

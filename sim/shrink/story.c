@@ -388,12 +388,33 @@ static bool is_begin_of_block(const struct teller *teller, size_t row)
            before->end_ns != story->calls[row].begin_ns;
 }
 
-/* What a condition was waited for is there in the events of that instant: behind them. */
-static uint64_t begin_of(const struct shrink_story *story, size_t row)
+/* Does a coroutine begin with it at the instant of another's call? Then that one began it. */
+static bool is_born_of_another(const struct shrink_story *story, size_t row)
 {
+    uint64_t begin_ns = story->calls[row].begin_ns;
+    for (size_t other = 0; other < story->call_count; other += 1) {
+        const struct shrink_call *call = &story->calls[other];
+        if (call->task != story->calls[row].task && !call->is_decision &&
+            (call->begin_ns == begin_ns || (call->has_ended && call->end_ns == begin_ns))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+#define BEHIND_PARENT_NS 10
+
+/* What was waited for is there in the events of that instant: behind them, when nobody waits any more. */
+static uint64_t begin_of(const struct teller *teller, size_t row)
+{
+    const struct shrink_story *story = teller->story;
     const struct shrink_call *before = call_before(story, row);
     uint64_t begin_ns = story->calls[row].begin_ns;
-    bool is_behind_wait = before != NULL && (before->is_judge || before->is_wait) &&
+    if (before == NULL) {
+        bool is_child = story->calls[row].task != 0 && is_born_of_another(story, row);
+        return begin_ns + (is_child ? BEHIND_PARENT_NS : 0);
+    }
+    bool is_behind_wait = (before->is_judge || before->is_wait) && !is_told(teller, before) &&
                           before->has_ended && before->end_ns == begin_ns;
     return begin_ns + is_behind_wait;
 }
@@ -403,7 +424,7 @@ static void put_block(struct teller *teller, size_t row)
     struct shrink_text *text = &teller->text;
     size_t behind = call_behind(teller, row);
     shrink_say(text, "    c:at(");
-    shrink_put_seconds(text, begin_of(teller->story, row));
+    shrink_put_seconds(text, begin_of(teller, row));
     if (behind == SIZE_MAX) {
         shrink_say(text, ", function() ");
         put_call(teller, &teller->story->calls[row]);
@@ -471,13 +492,14 @@ static void put_story(struct teller *teller)
         if (call->is_decision || call->task != 0 || !is_told(teller, call)) {
             continue;
         }
-        uint64_t begin_ns = begin_of(story, row);
-        put_sleep(teller, begin_ns > now_ns ? begin_ns - now_ns : 0);
+        uint64_t begin_ns = begin_of(teller, row);
+        begin_ns = begin_ns > now_ns ? begin_ns : now_ns;
+        put_sleep(teller, begin_ns - now_ns);
         shrink_say(&teller->text, "    ");
         put_call(teller, call);
         shrink_say(&teller->text, "\n");
         is_endless = !call->has_ended;
-        now_ns = call->has_ended ? call->end_ns : begin_ns;
+        now_ns = begin_ns + (call->has_ended ? call->end_ns - call->begin_ns : 0);
     }
     if (!is_endless || story->has_violated) {
         put_sleep(teller, end_ns > now_ns ? end_ns - now_ns : 0);
