@@ -45,8 +45,11 @@ static void on_checked(void *owner, bool is_present)
 {
     struct node_scrub *scrub = owner;
     struct rp_node *node = scrub->node;
-    (void)is_present; /* what is held now says more: the file may have been replaced meanwhile */
     if (!node->is_dead && node->phase == NODE_RUNNING) {
+        if (!is_present && rp_presence_holds(node->presence, scrub->entry)) {
+            /* It could not be read: what was known of it is of no use to anybody who wants its bytes. */
+            rp_presence_forget(node->presence, scrub->entry->path);
+        }
         announce_if_missing(node, scrub->entry->path);
         arm(scrub);
     }
