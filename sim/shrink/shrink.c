@@ -278,6 +278,10 @@ static bool judge_first(struct shrink_small *small)
         fail(small, SHRINK_ERROR, first->error);
     } else if (first->is_complete && first->end == SCRIPT_END_PASS) {
         fail(small, SHRINK_PASSES, "");
+    } else if (strcmp(first->failure.place, "expect/not-seen") == 0) {
+        fail(small, SHRINK_ERROR,
+             "the run fails since what it expects to be violated was not: "
+             "nothing that could be left out makes it so");
     } else {
         small->failure = first->failure;
         return true;

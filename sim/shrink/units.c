@@ -110,6 +110,32 @@ static bool is_removable(const struct shrink_node *node)
     return node->kind == SHRINK_STATEMENT && node->statement != SHRINK_RETURN;
 }
 
+/* A variable that is declared, and used elsewhere: without the declaration it would be a global one. */
+static bool is_needed_name(const char *text, const struct shrink_node *node)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+    size_t at = node->begin + strlen("local");
+    if (node->statement != SHRINK_LOCAL || memchr(text + at, '=', node->end - at) != NULL ||
+        memchr(text + at, '(', node->end - at) != NULL) {
+        return false;
+    }
+    while (at < node->end) {
+        size_t length = strspn(text + at, letters);
+        if (length == 0) {
+            at += 1;
+            continue;
+        }
+        char *name = shrink_copy(text + at, length);
+        const char *used = strstr(text + node->end, name);
+        free(name);
+        if (used != NULL) {
+            return true;
+        }
+        at += length;
+    }
+    return false;
+}
+
 /* Without its name and story it is no scenario. */
 static bool is_needed_field(const char *text, const struct shrink_tree *tree, size_t index)
 {
@@ -129,7 +155,8 @@ static bool is_unit(const char *text, const struct shrink_tree *tree, size_t ind
     }
     switch (unit) {
     case SHRINK_UNIT_FAULTS: return is_trouble(text, tree, index);
-    case SHRINK_UNIT_STATEMENTS: return depth_of(tree, index, SHRINK_STATEMENT) == depth;
+    case SHRINK_UNIT_STATEMENTS:
+        return depth_of(tree, index, SHRINK_STATEMENT) == depth && !is_needed_name(text, node);
     case SHRINK_UNIT_FIELDS:
         return !is_needed_field(text, tree, index) &&
                depth_of(tree, index, SHRINK_TABLE) == depth + 1;

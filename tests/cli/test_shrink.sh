@@ -76,6 +76,11 @@ expect 2 'holds with seed 1' "nothing to explain"
 run shrink planted.lua --out none.lua
 expect 2 'holds with seed 1' "a run that holds"
 [ ! -e none.lua ] || fail "a file for a run that holds"
+cat >unseen.lua <<'LUA'
+return { name = "unseen", expect = { violates = "converges" }, run = function(c) end }
+LUA
+run shrink unseen.lua
+expect 2 'was not' "an expectation that was not seen"
 run shrink gone.lua
 expect 2 'gone.lua' "no file"
 run shrink planted.lua --set release=arc --json

@@ -231,6 +231,8 @@ static const struct unit_row units[] = {
     {"random trouble", "c:nemesis{ max_down = 1 }\nc:flush()", SHRINK_UNIT_FAULTS, 0, "c:flush()"},
     {"statements outside", "local a = 1\nreturn { name = 'x' }", SHRINK_UNIT_STATEMENTS, 0,
      "return { name = 'x' }"},
+    {"a name that is used", "local a, b\nlocal d\nb = 1", SHRINK_UNIT_STATEMENTS, 0,
+     "local a, b\n"},
     {"statements inside", "return function()\n  a()\n  b()\nend", SHRINK_UNIT_STATEMENTS, 1,
      "return function()\nend"},
     {"fields", "return { name = 'x', limit = 1, run = f }", SHRINK_UNIT_FIELDS, 0,
