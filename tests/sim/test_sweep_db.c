@@ -1,155 +1,18 @@
 /* The database of results: what goes in comes out, and no file, program or kill makes it lie. */
-#define _XOPEN_SOURCE 700 /* nftw */
-
 #include <check.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "sim/sweep/db.h"
-#include "tests/sim/sweep_runs.h"
-
-#define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]))
-
-static char folder[64], note[SWEEP_NOTE_BYTES];
-
-/* ---- Fixture and helpers ----------------------------------------------------------------------- */
-
-static void setup(void)
-{
-    snprintf(folder, sizeof folder, "sweep_db.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    ck_assert_int_eq(chdir(folder), 0);
-    signal(SIGXFSZ, SIG_IGN);
-}
-
-static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where)
-{
-    (void)about, (void)kind, (void)where;
-    return remove(path);
-}
-
-static void teardown(void)
-{
-    ck_assert_int_eq(chdir(".."), 0);
-    ck_assert_int_eq(nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
-}
-
-static const struct sweep_identity identity = {
-    .program = "0.1.0 (gabc1234)",
-    .scenarios_json = "[{\"path\":\"a.lua\",\"name\":\"a\",\"digest\":\"11\"},"
-                      "{\"path\":\"b.lua\",\"name\":\"b\",\"digest\":\"22\"}]",
-    .params_json = "[\"readers=3\"]",
-    .seed_first = 1,
-    .seed_last = 1000,
-    .shard_count = 1};
-
-static struct sweep_db *open_db(const char *path, enum sweep_db_mode mode)
-{
-    struct sweep_db *db = NULL;
-    int status = sweep_db_open(path, &identity, mode, &db, note);
-    ck_assert_msg(status == SWEEP_OK, "%d %s", status, note);
-    return db;
-}
-
-static void close_db(struct sweep_db *db)
-{
-    ck_assert_msg(sweep_db_close(db, note) == SWEEP_OK, "%s", note);
-}
-
-static void add(struct sweep_db *db, const char *name, uint64_t seed, enum sweep_end end)
-{
-    struct made_run made;
-    run_make(&made, name, seed, end);
-    ck_assert_msg(sweep_db_add(db, &made.run, note) == SWEEP_OK, "%s", note);
-    run_clear(&made);
-}
-
-static void fill(const char *path, uint64_t first, uint64_t last)
-{
-    struct sweep_db *db = open_db(path, SWEEP_DB_RESUME);
-    for (uint64_t seed = first; seed <= last; seed++) {
-        add(db, "fill", seed, seed % 5 == 0 ? SWEEP_END_FAIL : SWEEP_END_PASS);
-    }
-    close_db(db);
-}
-
-static bool count_run(void *context, const struct sweep_run *run)
-{
-    size_t *count = context;
-    ck_assert(json_is_object(run->result));
-    *count += 1;
-    return true;
-}
-
-static size_t count_runs(struct sweep_db *db)
-{
-    size_t count = 0;
-    ck_assert_msg(sweep_db_each(db, count_run, &count, note) == SWEEP_OK, "%s", note);
-    return count;
-}
-
-static size_t count_in(const char *path)
-{
-    struct sweep_db *db = NULL;
-    ck_assert_msg(sweep_db_read(path, &db, note) == SWEEP_OK, "%s", note);
-    size_t count = count_runs(db);
-    close_db(db);
-    return count;
-}
-
-/* All bytes of a file; the caller frees them. */
-static char *slurp(const char *path, size_t *size_out)
-{
-    FILE *file = fopen(path, "rb");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_int_eq(fseek(file, 0, SEEK_END), 0);
-    *size_out = (size_t)ftell(file);
-    rewind(file);
-    char *bytes = malloc(*size_out + 1);
-    ck_assert_ptr_nonnull(bytes);
-    ck_assert_uint_eq(fread(bytes, 1, *size_out, file), *size_out);
-    fclose(file);
-    return bytes;
-}
-
-static void spill(const char *path, const char *bytes, size_t size_bytes)
-{
-    FILE *file = fopen(path, "wb");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_uint_eq(fwrite(bytes, 1, size_bytes, file), size_bytes);
-    ck_assert_int_eq(fclose(file), 0);
-}
-
-/* What the shell's user would do. */
-static void query(const char *path, const char *sql, char answer_out[200])
-{
-    sqlite3 *handle = NULL;
-    sqlite3_stmt *row = NULL;
-    ck_assert_int_eq(sqlite3_open(path, &handle), SQLITE_OK);
-    ck_assert_msg(sqlite3_prepare_v2(handle, sql, -1, &row, NULL) == SQLITE_OK, "%s: %s", sql,
-                  sqlite3_errmsg(handle));
-    answer_out[0] = '\0';
-    while (sqlite3_step(row) == SQLITE_ROW) {
-        for (int i = 0; i < sqlite3_column_count(row); i++) {
-            const char *text = (const char *)sqlite3_column_text(row, i);
-            size_t used = strlen(answer_out);
-            snprintf(answer_out + used, 200 - used, "%s|", text != NULL ? text : "NULL");
-        }
-    }
-    sqlite3_finalize(row);
-    sqlite3_close(handle);
-}
+#include "tests/sim/sweep_files.h"
 
 /* ---- What goes in comes out -------------------------------------------------------------------- */
 
@@ -292,42 +155,6 @@ START_TEST(sittings_add_up)
 END_TEST
 
 /* ---- Going on ---------------------------------------------------------------------------------- */
-
-static const struct {
-    const char *name;
-    struct sweep_identity identity;
-    const char *word;
-} others[] = {
-    {"program", {.program = "0.2.0"}, "another program: 0.1.0 (gabc1234) then, 0.2.0 now"},
-    {"changed scenario",
-     {.scenarios_json = "[{\"path\":\"a.lua\",\"name\":\"a\",\"digest\":\"11\"},"
-                        "{\"path\":\"b.lua\",\"name\":\"b\",\"digest\":\"23\"}]"},
-     "b.lua has changed"},
-    {"scenario gone",
-     {.scenarios_json = "[{\"path\":\"a.lua\",\"name\":\"a\",\"digest\":\"11\"}]"},
-     "b.lua was swept then"},
-    {"scenario added",
-     {.scenarios_json = "[{\"path\":\"a.lua\",\"name\":\"a\",\"digest\":\"11\"},"
-                        "{\"path\":\"b.lua\",\"name\":\"b\",\"digest\":\"22\"},"
-                        "{\"path\":\"c.lua\",\"name\":\"c\",\"digest\":\"33\"}]"},
-     "c.lua was not swept then"},
-    {"parameters", {.params_json = "[\"readers=4\"]"}, "other parameters: [\"readers=3\"] then"},
-    {"seeds", {.seed_last = 1001}, "other seeds: 1..1000 then"},
-    {"shard", {.shard_count = 4}, "another shard: 0/1 then"},
-};
-
-static struct sweep_identity other_identity(int row)
-{
-    struct sweep_identity other = identity;
-    const struct sweep_identity *change = &others[row].identity;
-    other.program = change->program != NULL ? change->program : other.program;
-    other.scenarios_json =
-        change->scenarios_json != NULL ? change->scenarios_json : other.scenarios_json;
-    other.params_json = change->params_json != NULL ? change->params_json : other.params_json;
-    other.seed_last = change->seed_last != 0 ? change->seed_last : other.seed_last;
-    other.shard_count = change->shard_count != 0 ? change->shard_count : other.shard_count;
-    return other;
-}
 
 /* cli.md: --resume with another program or other parameters is refused, and it is told which; --force goes on. */
 START_TEST(another_sweep_is_refused_unless_forced)
@@ -505,14 +332,6 @@ START_TEST(a_kill_loses_nothing_that_was_written)
 }
 END_TEST
 
-static void limit_file_size(rlim_t bytes)
-{
-    struct rlimit limit;
-    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = bytes;
-    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 /* No room for the next run, be it in the log or in the file: a clear error, the runs before it sound, and
  * with room again it goes on. */
 START_TEST(a_full_disk_keeps_what_was_written)
@@ -573,115 +392,6 @@ END_TEST
 
 /* ---- Files that are none of ours --------------------------------------------------------------- */
 
-static void make_text(void)
-{
-    spill("x.db", "dear diary\n", 11);
-}
-
-static void make_long_text(void)
-{
-    char text[5000];
-    memset(text, 'a', sizeof text);
-    spill("x.db", text, sizeof text);
-}
-
-static void make_folder(void)
-{
-    ck_assert_int_eq(mkdir("x.db", 0777), 0);
-}
-
-static void make_pipe(void)
-{
-    ck_assert_int_eq(mkfifo("x.db", 0666), 0);
-}
-
-static void make_others(void)
-{
-    sqlite3 *handle = NULL;
-    ck_assert_int_eq(sqlite3_open("x.db", &handle), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(handle, "CREATE TABLE run (id)", NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(handle);
-}
-
-static void change(const char *sql)
-{
-    sqlite3 *handle = NULL;
-    fill("x.db", 1, 20);
-    ck_assert_int_eq(sqlite3_open("x.db", &handle), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(handle, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(handle);
-}
-
-static void make_newer(void)
-{
-    change("PRAGMA user_version = 2");
-}
-
-static void make_poorer(void)
-{
-    change("DROP TABLE metric");
-}
-
-static void make_view(void)
-{
-    change("DROP TABLE metric; CREATE VIEW metric AS SELECT * FROM counter");
-}
-
-static void cut(size_t keep_percent)
-{
-    size_t size_bytes;
-    fill("x.db", 1, 20);
-    char *bytes = slurp("x.db", &size_bytes);
-    spill("x.db", bytes, size_bytes * keep_percent / 100);
-    free(bytes);
-}
-
-static void make_cut(void)
-{
-    cut(60);
-}
-
-static void make_stub(void)
-{
-    fill("x.db", 1, 20);
-    size_t size_bytes;
-    char *bytes = slurp("x.db", &size_bytes);
-    spill("x.db", bytes, 100);
-    free(bytes);
-}
-
-static void make_holes(void)
-{
-    size_t size_bytes;
-    fill("x.db", 1, 20);
-    char *bytes = slurp("x.db", &size_bytes);
-    memset(bytes + 4096, 0, size_bytes - 8192);
-    spill("x.db", bytes, size_bytes);
-    free(bytes);
-}
-
-static const struct {
-    const char *name;
-    void (*make)(void);
-    const char *path, *word;
-    int error;
-} wrong_files[] = {
-    {"text", make_text, "x.db", "is no database", SWEEP_ERR_READ},
-    {"long text", make_long_text, "x.db", "is no database", SWEEP_ERR_READ},
-    {"folder", make_folder, "x.db", "is a folder", SWEEP_ERR_READ},
-    {"pipe", make_pipe, "x.db", "is no regular file", SWEEP_ERR_READ},
-    {"another program's", make_others, "x.db", "another program's database", SWEEP_ERR_READ},
-    {"newer", make_newer, "x.db", "tables of version 2", SWEEP_ERR_READ},
-    {"a table short", make_poorer, "x.db", "lacks tables", SWEEP_ERR_READ},
-    {"a view for a table", make_view, "x.db", "lacks tables", SWEEP_ERR_READ},
-    {"cut off", make_cut, "x.db", "is damaged", SWEEP_ERR_READ},
-    {"nearly nothing left", make_stub, "x.db", "is damaged", SWEEP_ERR_READ},
-    {"zeroed", make_holes, "x.db", "is damaged", SWEEP_ERR_READ},
-    {"no folder", make_text, "none/x.db", "No such file or directory", SWEEP_ERR_WRITE},
-    {"below a file", make_text, "x.db/y.db", "Not a directory", SWEEP_ERR_READ},
-    {"where nobody can write", make_text, "/proc/x.db", "cannot be written", SWEEP_ERR_WRITE},
-};
-
 /* Each is told in one line that names the file, and left as it was, with nothing beside it. */
 START_TEST(a_wrong_file_is_refused_and_left_alone)
 {
@@ -731,12 +441,6 @@ START_TEST(a_strange_name_is_a_file)
 }
 END_TEST
 
-static uint32_t draw(uint32_t *state)
-{
-    *state = *state * 1664525u + 1013904223u;
-    return *state >> 8;
-}
-
 static bool look_at(void *context, const struct sweep_run *run)
 {
     size_t at = 0;
@@ -783,195 +487,6 @@ START_TEST(changed_bytes_never_crash)
 }
 END_TEST
 
-/* ---- Merging ----------------------------------------------------------------------------------- */
-
-static struct sweep_merge_counts counts;
-
-static int merge(const char *target, bool is_forced, const char *first, const char *second)
-{
-    const char *const sources[] = {first, second};
-    return sweep_db_merge(target, sources, 2, is_forced, &counts, note);
-}
-
-/* All that a database says of runs, as text. */
-static bool tell_run(void *context, const struct sweep_run *run)
-{
-    fprintf(context, "%s %" PRIu64 " %s\n%s\n", run->path, run->seed, sweep_end_name(run->end),
-            run->line);
-    return true;
-}
-
-static char *tell(const char *path)
-{
-    char *text = NULL;
-    size_t size_bytes;
-    struct sweep_db *db = NULL;
-    FILE *file = open_memstream(&text, &size_bytes);
-    ck_assert_msg(sweep_db_read(path, &db, note) == SWEEP_OK, "%s", note);
-    ck_assert_int_eq(sweep_db_each(db, tell_run, file, note), SWEEP_OK);
-    close_db(db);
-    fclose(file);
-    return text;
-}
-
-static const char *const sums[] = {
-    "SELECT * FROM failure_group",
-    "SELECT * FROM lag_by_node",
-    "SELECT kind, name, sum(count) FROM reach GROUP BY kind, name",
-    "SELECT node, name, sum(value) FROM counter GROUP BY node, name",
-    "SELECT upper_seconds, sum(count) FROM lag_bucket GROUP BY upper_seconds",
-    "SELECT name, sum(count), max(max) FROM metric GROUP BY name",
-    "SELECT end, count(*), sum(events), sum(lag_unbounded) FROM run GROUP BY end",
-    "SELECT count(*), sum(number) FROM decision",
-};
-
-/* Shards that overlap, merged in either order, say what one sweep says. */
-START_TEST(merged_shards_equal_one_sweep)
-{
-    char answer[200], whole_answer[200];
-    fill("whole.db", 1, 60);
-    fill("one.db", 1, 40);
-    fill("two.db", 31, 60);
-    bool is_turned = _i == 1;
-    int status =
-        merge("all.db", false, is_turned ? "two.db" : "one.db", is_turned ? "one.db" : "two.db");
-    ck_assert_msg(status == SWEEP_OK, "%s", note);
-    ck_assert_uint_eq(counts.runs, 60);
-    ck_assert_uint_eq(counts.duplicates, 10);
-    char *all = tell("all.db"), *whole = tell("whole.db");
-    ck_assert_str_eq(all, whole);
-    for (int i = 0; i < ROWS(sums); i++) {
-        query("all.db", sums[i], answer);
-        query("whole.db", sums[i], whole_answer);
-        ck_assert_msg(strcmp(answer, whole_answer) == 0, "%s: %s, not %s", sums[i], answer,
-                      whole_answer);
-    }
-    query("all.db", "PRAGMA foreign_key_check; ", answer);
-    ck_assert_str_eq(answer, "");
-    free(all);
-    free(whole);
-}
-END_TEST
-
-/* A source whose sweep was killed, or still runs, gives what it holds; and one alone in a folder nobody may
- * write to is read as it is. */
-START_TEST(a_source_with_a_log_is_read)
-{
-    size_t size_bytes, log_bytes;
-    struct sweep_db *db = open_db("one.db", SWEEP_DB_NEW);
-    add(db, "a", 1, SWEEP_END_PASS);
-    fill("two.db", 1, 3);
-    ck_assert_int_eq(merge("live.db", false, "one.db", "two.db"), SWEEP_OK);
-    ck_assert_uint_eq(counts.runs, 4);
-    char *file = slurp("one.db", &size_bytes), *log = slurp("one.db-wal", &log_bytes);
-    spill("killed.db", file, size_bytes);
-    spill("killed.db-wal", log, log_bytes);
-    ck_assert_int_eq(merge("after.db", false, "two.db", "killed.db"), SWEEP_OK);
-    ck_assert_uint_eq(counts.runs, 4);
-    close_db(db);
-    free(file);
-    free(log);
-}
-END_TEST
-
-/* One run, two results: nobody can say which is true, and --force does not help. */
-START_TEST(a_run_with_two_results_is_refused)
-{
-    fill("one.db", 1, 5);
-    struct sweep_db *db = open_db("two.db", SWEEP_DB_NEW);
-    add(db, "fill", 3, _i == 0 ? SWEEP_END_FAIL : SWEEP_END_PASS);
-    close_db(db);
-    if (_i == 1) {
-        char answer[200];
-        query("two.db", "UPDATE run SET fingerprint = 'other' RETURNING ''", answer);
-    }
-    for (int forced = 0; forced < 2; forced++) {
-        ck_assert_int_eq(merge("all.db", forced == 1, "one.db", "two.db"), SWEEP_ERR_OTHER);
-        ck_assert_msg(strstr(note, "two.db: scenarios/fill.lua with seed 3 has two results") ==
-                          note,
-                      "%s", note);
-        ck_assert_int_ne(access("all.db", F_OK), 0);
-    }
-}
-END_TEST
-
-/* Of the parts of an identity, shards differ in seeds and number only. */
-START_TEST(other_programs_are_joined_by_force_only)
-{
-    struct sweep_identity other = other_identity(_i);
-    struct sweep_db *db = NULL;
-    bool is_same = strcmp(others[_i].name, "seeds") == 0 || strcmp(others[_i].name, "shard") == 0 ||
-                   strcmp(others[_i].name, "scenario gone") == 0 ||
-                   strcmp(others[_i].name, "scenario added") == 0;
-    fill("one.db", 1, 5);
-    ck_assert_int_eq(sweep_db_open("two.db", &other, SWEEP_DB_NEW, &db, note), SWEEP_OK);
-    add(db, "fill", 9, SWEEP_END_PASS);
-    close_db(db);
-    int status = merge("all.db", false, "one.db", "two.db");
-    ck_assert_msg(status == (is_same ? SWEEP_OK : SWEEP_ERR_OTHER), "%s: %s", others[_i].name,
-                  note);
-    ck_assert(is_same || (strstr(note, "two.db: ") == note && strstr(note, "--force") != NULL));
-    unlink("all.db");
-    ck_assert_int_eq(merge("all.db", true, "one.db", "two.db"), SWEEP_OK);
-    ck_assert_uint_eq(counts.runs, 6);
-}
-END_TEST
-
-/* What cannot be read, or written, leaves no new file and no half of one. */
-START_TEST(a_failed_merge_leaves_nothing)
-{
-    char answer[200];
-    wrong_files[_i].make();
-    fill("one.db", 1, 40);
-    int status = merge("all.db", true, "one.db", wrong_files[_i].path);
-    ck_assert_msg(status == SWEEP_ERR_READ, "%s: %d %s", wrong_files[_i].name, status, note);
-    ck_assert_msg(strstr(note, wrong_files[_i].path) == note, "%s", note);
-    FILE *list = popen("ls all.db* 2>/dev/null | wc -l", "r");
-    ck_assert_ptr_nonnull(fgets(answer, sizeof answer, list));
-    pclose(list);
-    ck_assert_int_eq(atoi(answer), 0);
-}
-END_TEST
-
-/* No room for the new file; one of that name; no folder. */
-START_TEST(a_target_that_cannot_be_is_told)
-{
-    fill("one.db", 1, 60);
-    fill("two.db", 50, 99);
-    spill("taken.db", "", 0);
-    ck_assert_int_eq(merge("taken.db", true, "one.db", "two.db"), SWEEP_ERR_OTHER);
-    ck_assert_str_eq(note, "taken.db: is there already; remove it, or name another file");
-    ck_assert_int_eq(merge("none/all.db", true, "one.db", "two.db"), SWEEP_ERR_OTHER);
-    ck_assert_str_eq(note, "none/all.db: No such file or directory");
-    limit_file_size(100000);
-    ck_assert_int_eq(merge("all.db", false, "one.db", "two.db"), SWEEP_ERR_WRITE);
-    ck_assert_msg(strstr(note, "all.db: cannot be written: no room") == note, "%s", note);
-    ck_assert_int_ne(access("all.db", F_OK), 0);
-}
-END_TEST
-
-/* Damage that opening does not see must not crash a merge either. */
-START_TEST(merging_changed_bytes_never_crashes)
-{
-    size_t size_bytes;
-    uint32_t state = 7;
-    fill("x.db", 1, 12);
-    fill("one.db", 10, 14);
-    char *bytes = slurp("x.db", &size_bytes);
-    for (int round = 0; round < 60; round++) {
-        size_t at = draw(&state) % size_bytes;
-        char byte = bytes[at];
-        bytes[at] = (char)draw(&state);
-        spill("y.db", bytes, size_bytes);
-        bytes[at] = byte;
-        int status = merge("all.db", true, "one.db", "y.db");
-        ck_assert((status == SWEEP_OK) == (access("all.db", F_OK) == 0));
-        unlink("all.db");
-    }
-    free(bytes);
-}
-END_TEST
-
 /* ---- main -------------------------------------------------------------------------------------- */
 
 int main(void)
@@ -997,13 +512,6 @@ int main(void)
     tcase_add_test(tcase, an_empty_file_becomes_a_database);
     tcase_add_loop_test(tcase, a_strange_name_is_a_file, 0, 4);
     tcase_add_test(tcase, changed_bytes_never_crash);
-    tcase_add_loop_test(tcase, merged_shards_equal_one_sweep, 0, 2);
-    tcase_add_test(tcase, a_source_with_a_log_is_read);
-    tcase_add_loop_test(tcase, a_run_with_two_results_is_refused, 0, 2);
-    tcase_add_loop_test(tcase, other_programs_are_joined_by_force_only, 0, ROWS(others));
-    tcase_add_loop_test(tcase, a_failed_merge_leaves_nothing, 0, ROWS(wrong_files));
-    tcase_add_test(tcase, a_target_that_cannot_be_is_told);
-    tcase_add_test(tcase, merging_changed_bytes_never_crashes);
     Suite *suite = suite_create("sweep_db");
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
