@@ -205,7 +205,11 @@ void node_pull_announce(struct rp_node *node, const struct rp_file_entry *entry,
     if (!node->config.is_replication_enabled) {
         return;
     }
-    rp_readiness_announced(node->readiness, entry->path);
+    if (source == RP_ANNOUNCE_SCRUB) {
+        rp_readiness_lost(node->readiness, entry->path);
+    } else {
+        rp_readiness_announced(node->readiness, entry->path);
+    }
     if (node_pull_offer(node, entry, source) == RP_ANNOUNCE_DROPPED) {
         rp_readiness_dropped(node->readiness, entry->path);
     }

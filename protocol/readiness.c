@@ -203,6 +203,14 @@ void rp_readiness_announced(struct rp_readiness *readiness, struct rp_view path)
     }
 }
 
+void rp_readiness_lost(struct rp_readiness *readiness, struct rp_view path)
+{
+    if (is_careful(readiness) && readiness->has_puller && !readiness->was_ready &&
+        rp_readiness_tag(readiness, path) != 0) {
+        rp_readiness_untaggable(readiness);
+    }
+}
+
 /* behaviour.md 11, "tag life": a failure counts only for a tagged path, a success clears whatever
  * was recorded for it. */
 void rp_readiness_pull_ended(struct rp_readiness *readiness, struct rp_view path,

@@ -39,6 +39,9 @@ void rp_readiness_dropped(struct rp_readiness *readiness, struct rp_view path);
 /* A reactive announcement: tagged as long as the barrier of this life has not passed, as the file
  * may belong to what catch-up owes (RP_READY_BARRIER_SETTLED only). */
 void rp_readiness_announced(struct rp_readiness *readiness, struct rp_view path);
+/* A file that was here is not any more: owed by whoever is not ready yet, whatever the barrier
+ * (RP_READY_BARRIER_SETTLED only). Before its pull is announced. */
+void rp_readiness_lost(struct rp_readiness *readiness, struct rp_view path);
 /* `is_replaced`: another version took its place and is being pulled; the path is owed until that ends. */
 void rp_readiness_pull_ended(struct rp_readiness *readiness, struct rp_view path,
                              enum rp_pull_outcome outcome, bool is_replaced);

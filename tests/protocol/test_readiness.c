@@ -55,6 +55,9 @@ static const struct {
     {"reactive (r) before the barrier is owed", "wrb", true, true, true, false},
     {"reactive after the barrier is not", "bwr", true, true, true, true},
     {"current stays ready", "bwtf", true, true, false, true},
+    {"lost (g) after the barrier, before the gate opened", "bgw", true, true, true, false},
+    {"lost, and pulled again", "bgwp", true, true, true, true},
+    {"lost by a node that is ready", "bwg", true, true, true, true},
     {"stop (s)", "bws", false, false, false, false},
 };
 
@@ -73,6 +76,7 @@ static void tell(char letter)
     case 'x': end(RP_PULL_CANCELLED); break;
     case 'd': rp_readiness_deleted(readiness, PATH); break;
     case 'q': rp_readiness_dropped(readiness, PATH); break;
+    case 'g': rp_readiness_lost(readiness, PATH); break;
     case 'h': rp_readiness_present(readiness, PATH); break;
     case 'r': rp_readiness_announced(readiness, PATH); break;
     case 's': rp_readiness_stop(readiness); break;
