@@ -8,7 +8,11 @@
 #include <unistd.h>
 
 #include "protocol/panic.h"
+#include "sim/alloc.h"
+#include "sim/novelty.h"
 #include "sim/sweep/drive.h"
+#include "sim/sweep/extra.h"
+#include "sim/world.h"
 #include "tests/bench/bench.h"
 
 #define RUNS         (BENCH_IS_JUDGED ? 60 : 4)
@@ -74,7 +78,14 @@ struct times {
     double cpu_s, wall_s;
 };
 
-/* As a loop around `run --json` would, in a process of its own: what its runs leave in the heap is not the sweep's to inherit. */
+static void listen(void *context, struct sim_world *world)
+{
+    struct sim_novelty **novelty = context;
+    RP_ASSERT(sim_novelty_new(sim_libc_alloc(), novelty) == 0);
+    sim_novelty_listen(*novelty, sim_world_trace(world));
+}
+
+/* With what a sweep keeps of a run (run.h) made and thrown away, in a process of its own: what its runs leave in the heap is not the sweep's to inherit. */
 static struct times bare(const struct sweep_source *source)
 {
     struct times times = {cpu_now(), wall_now()};
@@ -85,10 +96,19 @@ static struct times bare(const struct sweep_source *source)
     RP_ASSERT(child >= 0);
     for (uint64_t seed = 1; seed <= RUNS && child == 0; seed++) {
         struct script_outcome outcome;
-        struct script_options options = {.path = source->path, .text = source->text, .seed = seed};
+        struct sim_novelty *novelty = NULL;
+        struct script_options options = {
+            .path = source->path,
+            .text = source->text,
+            .seed = seed,
+            .watch_context = &novelty,
+            .world_begins = listen,
+        };
         RP_ASSERT(script_run_file(&options, &outcome) == 0 && outcome.end == SCRIPT_END_PASS);
         RP_ASSERT(sim_result_write_json(outcome.result, nowhere) == 0);
+        RP_ASSERT(sweep_extra_write(&outcome, novelty, nowhere) == SWEEP_OK);
         script_outcome_clear(&outcome);
+        sim_novelty_free(novelty);
     }
     if (child == 0) {
         _exit(EXIT_SUCCESS);
