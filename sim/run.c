@@ -5,8 +5,6 @@
 #include "sim/recover.h"
 #include "sim/world_internal.h"
 
-#define TRACE_RING_BYTES ((size_t)4 << 20)
-
 /* ---- Watching ------------------------------------------------------------------------------------- */
 
 static void on_event(void *context, rp_time_ns now_ns, enum sim_event_kind kind, uint64_t argument)
@@ -68,7 +66,7 @@ static int make_parts(struct sim_run *run, uint64_t permutation_key)
     if (error == 0) {
         sim_event_queue_watch(run->queue, &watch);
         sim_event_queue_permute(run->queue, permutation_key);
-        error = sim_trace_new(alloc, TRACE_RING_BYTES, &run->trace);
+        error = sim_trace_new(alloc, 0, &run->trace);
     }
     if (error == 0) {
         error = sim_bodies_new(alloc, SIM_BODY_CACHE_BYTES, &run->bodies);

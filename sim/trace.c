@@ -59,6 +59,16 @@ int sim_trace_new(const struct rp_alloc *alloc, size_t ring_bytes, struct sim_tr
     return 0;
 }
 
+int sim_trace_keep(struct sim_trace *trace, size_t ring_bytes)
+{
+    if (trace->ring != NULL) {
+        return RP_ERR_INVALID;
+    }
+    trace->ring = rp_allocate(trace->alloc, ring_bytes);
+    trace->ring_bytes = trace->ring == NULL ? 0 : ring_bytes;
+    return trace->ring == NULL ? RP_ERR_NOMEM : 0;
+}
+
 void sim_trace_free(struct sim_trace *trace)
 {
     if (trace == NULL) {

@@ -42,6 +42,10 @@ struct sim_trace_record {
 RP_MUST_USE int sim_trace_new(const struct rp_alloc *alloc, size_t ring_bytes,
                               struct sim_trace **trace_out);
 void sim_trace_free(struct sim_trace *trace);
+/* From now on the latest records are kept, in so many bytes, for sim_trace_replay; a trace of a run keeps
+ * none by itself: few want them, and every run would pay for the memory. Errors: RP_ERR_NOMEM,
+ * RP_ERR_INVALID (there is a ring). */
+RP_MUST_USE int sim_trace_keep(struct sim_trace *trace, size_t ring_bytes);
 
 void sim_trace_event(struct sim_trace *trace, rp_time_ns now_ns, enum sim_event_kind kind,
                      uint64_t argument);

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "protocol/error.h"
 #include "sim/script.h"
 #include "sim/trace.h"
 #include "sim/world.h"
@@ -38,10 +39,14 @@ bool shrink_is_alike(const struct shrink_failure *left, const struct shrink_fail
 
 /* ---- One run, in its child -------------------------------------------------------------------- */
 
+/* Of the latest records, for the tail. */
+#define RING_BYTES ((size_t)4 << 20)
+
 struct watched {
     const struct shrink_failure *target; /* NULL: the run goes to its end */
     struct sim_world *world;
     uint64_t record_count, record_max;
+    bool is_tail_wanted;
 };
 
 /* All judgements of a script have one place; by its message one is told from another. */
@@ -98,6 +103,9 @@ static void world_begins(void *context, struct sim_world *world)
     watched->world = world;
     watched->record_count = 0;
     sim_trace_listen(sim_world_trace(world), &listener);
+    if (watched->is_tail_wanted) {
+        rp_ignore(sim_trace_keep(sim_world_trace(world), RING_BYTES)); /* or there is no tail */
+    }
     if (watched->target != NULL) {
         struct sim_run_watch watch = {watched, on_violated, NULL};
         sim_world_watch_run(world, &watch);
@@ -271,7 +279,8 @@ static void run_job(const struct shrink_trials *trials, const struct job *job, i
     struct shrink_report report;
     struct script_outcome outcome;
     struct watched watched = {.target = job->is_cut ? &trials->target : NULL,
-                              .record_max = job->is_cut ? trials->record_max : 0};
+                              .record_max = job->is_cut ? trials->record_max : 0,
+                              .is_tail_wanted = job->tail != NULL};
     memset(&report, 0, sizeof report);
     be_quiet(trials->timeout_s);
     struct script_options options = {
