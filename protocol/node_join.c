@@ -149,10 +149,16 @@ static bool is_asked_already(const struct rp_node *node, const struct rp_leader_
             rp_view_equal(info->leader_id, rp_buffer_view(&node->asked_id)));
 }
 
-/* Who knows no leader, or whom we have asked already, is no help: the next seed may be. */
+/* Who knows no leader, or whom we have asked already, is no help: the next seed may be. A pause that
+ * grows is for seeds that are silent, and for elections. One that is up and as new as we are tells
+ * of neither: a seed's name may stand for many nodes, the next of which may know, so a cluster whose
+ * nodes start all at once hears of its leader within a few rounds. */
 static void on_redirect(struct rp_node *node, const struct rp_leader_info *info)
 {
     bool is_same = is_asked_already(node, info);
+    if (info->leader_coord_addr.length_bytes == 0 && !node->is_joined) {
+        node->discovery_pause_ns = 0;
+    }
     if (info->leader_coord_addr.length_bytes == 0 || is_same ||
         node->redirect_count >= REDIRECT_MAX) {
         ask_next_seed(node);

@@ -258,6 +258,32 @@ START_TEST(fingerprint_holds_both_clusters)
 }
 END_TEST
 
+/* Nodes that start together ask a name that mostly leads to others as new as they are: each hears of
+ * the leader before set-up ends all the same. These seeds left one out when the pause between two
+ * tries grew with every such answer. */
+static const struct {
+    const char *name;
+    uint64_t seed;
+    int readers;
+} crowds[] = {
+    {"40, seed 2", 2, 38}, {"40, seed 6", 6, 38}, {"40, seed 12", 12, 38}, {"100", 1, 98}};
+
+START_TEST(crowd_that_starts_at_once_comes_up)
+{
+    struct script_options options = {.path = cases.path, .seed = crowds[_i].seed};
+    struct script_outcome outcome;
+    case_folder_write(&cases, "case.lua",
+                      "return {name='x', closing='short', cluster={writers=2, readers=%d, "
+                      "consensus={kind='ideal', delay='5ms..50ms'}}, run=function(c)\n"
+                      "for _, n in ipairs(c:nodes()) do c:check(n:ready(), n.id) end\nend}\n",
+                      crowds[_i].readers);
+    ck_assert_int_eq(script_run_file(&options, &outcome), 0);
+    ck_assert_msg(outcome.end == SCRIPT_END_PASS, "%s: ended as %d: %s", crowds[_i].name,
+                  (int)outcome.end, first_detail(&outcome));
+    script_outcome_clear(&outcome);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("clusters");
@@ -270,6 +296,7 @@ int main(void)
     tcase_add_test(tc, cluster_that_does_not_come_up_fails_liveness);
     tcase_add_test(tc, what_two_clusters_lost_is_told_of_each);
     tcase_add_test(tc, fingerprint_holds_both_clusters);
+    tcase_add_loop_test(tc, crowd_that_starts_at_once_comes_up, 0, ROWS(crowds));
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
