@@ -55,15 +55,50 @@ void sim_world_boot_all(struct sim_world *world)
     }
 }
 
+/* What a node that does not run, or has not caught up, waits for. */
+static void say_state(const struct sim_pod *pod, char *text_out, size_t text_bytes)
+{
+    struct rp_node_inspection inspection = {.is_idle = true};
+    const char *what = "waits for the barrier";
+    if (pod->state == SIM_POD_UP && pod->node != NULL) {
+        rp_node_inspect(pod->node, &inspection);
+    }
+    const struct rp_catchup_status *catchup = &inspection.catchup;
+    int64_t owed_count =
+        catchup->catchup_inflight + catchup->catchup_failed + catchup->catchup_dropped;
+    if (pod->state != SIM_POD_UP || pod->node == NULL) {
+        what = pod->state == SIM_POD_BOOTING ? "still boots" : "does not run";
+    } else if (!inspection.has_leader) {
+        what = inspection.is_joined ? "joined, and knows no leader" : "has not joined any leader";
+    } else if (catchup->completed_at == 0) {
+        what = "has not ended its walk";
+    } else if (owed_count > 0) {
+        (void)snprintf(text_out, text_bytes, "waits for %lld files", (long long)owed_count);
+        return;
+    }
+    (void)snprintf(text_out, text_bytes, "%s", what);
+}
+
+static unsigned short count_ready(const struct sim_world *world)
+{
+    size_t ready_count = 0;
+    for (size_t index = 0; index < world->pod_count; index += 1) {
+        ready_count += sim_pod_is_ready(world->pods[index]);
+    }
+    return (unsigned short)ready_count; /* a thousand at most, limits.h */
+}
+
 static void say_not_ready(const struct sim_pod *pod, char note_out[160])
 {
+    char state[40];
     if (pod->boot_note[0] != '\0') {
         (void)snprintf(note_out, 160, "%.40s did not start: %.100s", pod->label, pod->boot_note);
-    } else {
-        (void)snprintf(note_out, 160,
-                       "%.60s was not ready when set-up ended; see cluster.config and network",
-                       pod->label);
+        return;
     }
+    say_state(pod, state, sizeof state);
+    (void)snprintf(note_out, 160,
+                   "%.60s was not ready when set-up ended (%hu of %hu were): it %.30s", pod->label,
+                   count_ready(pod->world), (unsigned short)pod->world->pod_count, state);
 }
 
 /* ---- Further clusters --------------------------------------------------------------------------- */

@@ -26,6 +26,6 @@ return { name = "slow", about = "x", cluster = { writers = 1, readers = 1 },
   network = { latency = "30s" }, run = function(c) end }
 LUA
 run run slow.lua
-expect 2 'was not ready when set-up ended' "a network that lets nobody in"
+expect 2 'reader-1 was not ready when set-up ended \(1 of 2 were\): it has not joined any leader' "a network that lets nobody in"
 
 finish
