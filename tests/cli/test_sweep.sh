@@ -183,7 +183,9 @@ if [ -r "/proc/$$/task/$$/children" ]; then
         fail "who stands still: $(cut -c 1-200 out.txt)"
     tail -n 1 out.txt | grep -q '"pass":1,.*"timeout":1' || fail "ends: $(tail -n 1 out.txt)"
 
-    for signal in SEGV:crash KILL:memory; do
+    # Of a SEGV a sanitizer makes its own report, which is another end.
+    if is_sanitized; then segv=sanitizer; else segv=crash; fi
+    for signal in ABRT:crash KILL:memory SEGV:$segv; do
         "$program" sweep long.lua good/a.lua --seeds 1..1 --jobs 1 --timeout 20 --json >out.txt 2>err.txt &
         parent=$!
         kill -"${signal%:*}" "$(first_worker $parent)"
