@@ -5,8 +5,9 @@
  *
  * Who calls what, when:
  * - catchup (the machine itself): walk_began, tag, dropped, barrier_passed, walk_ended.
- * - the node, for every announcement that is not the walk's: rp_readiness_announced BEFORE it calls
- *   rp_puller_announce, and, when that said DROPPED, rp_readiness_dropped.
+ * - the node, for every announcement that is not the walk's: rp_readiness_announced, or rp_readiness_lost
+ *   for one of the scrub's, BEFORE it calls rp_puller_announce, and, when that said DROPPED,
+ *   rp_readiness_dropped.
  * - the node, for every DO_END of the puller: rp_readiness_pull_ended.
  * - the node, from the manifest's file_deleted: rp_readiness_deleted.
  * - the node, from a rescan: rp_readiness_present, rp_readiness_all_present.

@@ -47,7 +47,7 @@ bool nemesis_may_lose_power(const struct sim_nemesis *nemesis, struct sim_pod *p
 bool nemesis_may_lose_copy(const struct sim_nemesis *nemesis, const struct sim_pod *pod,
                            const struct sim_truth_file *file);
 
-/* nemesis_draw.c: a decision of that kind for now, complete but for index, source and time. False:
+/* nemesis_draw.c: a decision of that kind, due at once, complete but for index, source and time. False:
  * there is nothing that it could be done to. */
 bool nemesis_draw(struct sim_nemesis *nemesis, enum sim_trouble kind,
                   struct sim_decision *decision);

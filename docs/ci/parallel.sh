@@ -5,7 +5,7 @@
 #   e.g.  sh docs/ci/parallel.sh 4 night.db scenarios/rotation -- --seeds 1..1000
 #   REPLISIM        the program (replisim), found under that name on every host
 #   REPLISIM_HOSTS  a file for --sshloginfile, a host a line; unset: this machine alone. The hosts have the
-#                   program and the scenarios at the same place; nothing else is needed there
+#                   program and the scenarios at the same absolute paths, and rsync
 # The shards are joined into OUT.db, and the summary is that of the whole sweep.
 # Exit codes: those of `replisim sweep`.
 set -eu

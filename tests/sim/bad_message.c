@@ -184,7 +184,7 @@ static void step(struct sim_world *world, uint64_t count)
     }
 }
 
-/* A timer that arms itself for now. */
+/* A timer that arms itself again for the same moment. */
 static void steps_without_an_end(struct sim_world *world)
 {
     step(world, 100001);
